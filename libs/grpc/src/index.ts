@@ -1,0 +1,3 @@
+// Generated code only: the one place where whole modules are re-exported.
+export * from './generated/tidegate/events/v1/events.js';
+export * from './generated/tidegate/ratelimit/v1/rate_limit.js';
