@@ -11,6 +11,8 @@ export interface FaultRow {
   readonly retryable: boolean;
 }
 
+// The parameters are the columns of the table below.
+// oxlint-disable-next-line eslint/max-params
 const row = (status: number, grpcStatus: number, title: string, detail: string, retryable = false): FaultRow => ({
   status,
   grpcStatus,

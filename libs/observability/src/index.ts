@@ -1,1 +1,17 @@
-// Filled by the first export.
+export { HealthState, type HealthCheck } from './health-state.js';
+export { createLogger, toErrorLine, type Logger, type LoggerOptions, type LogLevel } from './logger.js';
+export { maskSecrets } from './mask-secrets.js';
+export {
+  counter,
+  createRegistry,
+  gauge,
+  histogram,
+  latencyBucketsSeconds,
+  Registry,
+  type Counter,
+  type Gauge,
+  type Histogram,
+  type MetricOptions,
+} from './metrics.js';
+export { createObservability, type Observability } from './observability.js';
+export { formatTraceparent, newSpanId, newTraceId, parseTraceparent, type TraceContext } from './trace-context.js';
