@@ -8,7 +8,7 @@ describe('compose', () => {
   it('runs stages in order, each round the rest, and notes when each was entered', async () => {
     const seen: string[] = [];
     const stage = (name: string): Stage<Exchange> =>
-      ({ [name]: async (_: Exchange, next: () => Promise<void>) => { seen.push(`${name}>`); await next(); seen.push(`<${name}`); } })[name] as Stage<Exchange>;
+      ({ [name]: async (_: Exchange, next: () => Promise<void>) => { seen.push(`${name}>`); await next(); seen.push(`<${name}`); } })[name];
     let now = 0;
     const pipeline = compose([stage('a'), stage('b'), stage('c')], () => (now += 1));
     const exchange = exchangeOf();
