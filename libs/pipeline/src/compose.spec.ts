@@ -7,8 +7,14 @@ const exchangeOf = (): Exchange => ({ stageEnteredAtMs: [] }) as unknown as Exch
 describe('compose', () => {
   it('runs stages in order, each round the rest, and notes when each was entered', async () => {
     const seen: string[] = [];
-    const stage = (name: string): Stage<Exchange> =>
-      ({ [name]: async (_: Exchange, next: () => Promise<void>) => { seen.push(`${name}>`); await next(); seen.push(`<${name}`); } })[name];
+    const stage = (name: string): Stage<Exchange> => {
+      const run: Stage<Exchange> = async (_, next) => {
+        seen.push(`${name}>`);
+        await next();
+        seen.push(`<${name}`);
+      };
+      return Object.defineProperty(run, 'name', { value: name });
+    };
     let now = 0;
     const pipeline = compose([stage('a'), stage('b'), stage('c')], () => (now += 1));
     const exchange = exchangeOf();
