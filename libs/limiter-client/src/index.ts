@@ -1,1 +1,18 @@
-// Filled by the first export.
+export { emptyDecision, toLimiterDownDecision } from './failure-decision.js';
+export {
+  createLimiterClient,
+  type LimiterClient,
+  type LimiterClientLogger,
+  type LimiterClientOptions,
+  type LimiterClientStats,
+} from './limiter-client.js';
+export { errorTrailer, LimiterError, toLimiterError, type LimiterErrorCode } from './limiter-error.js';
+export {
+  buildCheck,
+  effectiveTimeoutMs,
+  timeoutMsDefault,
+  timeoutMsMax,
+  type CheckOptions,
+  type LimiterLink,
+  type OnLimiterFailure,
+} from './limiter-link.js';
