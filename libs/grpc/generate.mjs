@@ -1,6 +1,6 @@
 // Writes libs/grpc/src/generated from proto/. `--check` writes nothing and fails when the committed code is stale.
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,6 +13,7 @@ const generated = join(here, 'src/generated');
 if (check) cpSync(generated, backup, { recursive: true });
 rmSync(generated, { recursive: true, force: true });
 execFileSync(buf, ['generate'], { cwd: here, stdio: 'inherit' });
+writeDescriptors();
 if (check) {
   try {
     execFileSync('diff', ['-r', backup, generated], { stdio: 'inherit' });
@@ -22,3 +23,14 @@ if (check) {
   }
 }
 rmSync(backup, { recursive: true, force: true });
+
+/** The same contracts as a FileDescriptorSet, so that server reflection needs no .proto file at run time. */
+function writeDescriptors() {
+  const proto = join(here, '../../proto');
+  const set = execFileSync(buf, ['build', proto, '--path', join(proto, 'tidegate/ratelimit'), '--exclude-source-info', '--as-file-descriptor-set', '-o', '-#format=binpb']);
+  const lines = (set.toString('base64').match(/.{1,120}/g) ?? []).map((line) => `  '${line}',`);
+  writeFileSync(
+    join(generated, 'descriptors.ts'),
+    `// Written by libs/grpc/generate.mjs. DO NOT EDIT.\n\n/** google.protobuf.FileDescriptorSet of proto/tidegate/ratelimit, base64. */\nexport const rateLimitDescriptorSet: string = [\n${lines.join('\n')}\n].join('');\n`,
+  );
+}
