@@ -1,1 +1,11 @@
-// Filled by the first export.
+export type { BucketStore, TakenCheck, TakeResult } from './bucket-store.js';
+export { limiterSchema } from './limiter-schema.js';
+export type { LimitConfig, LimiterConfig, Policy, StoreConfig, StoreFailureMode } from './limiter-schema.js';
+export { LimiterFault, type LimiterFaultCode } from './limiter-fault.js';
+export { buildLimitShape, neutralStep, rescale, waitUsMax, type LimitNumbers, type LimitShape } from './limit-shape.js';
+export { createMemoryBucketStore, type MemoryBucketStore } from './memory-bucket-store.js';
+export { compilePolicies, divideLimit, dividePolicy } from './policy-set.js';
+export type { CompiledLimit, CompiledPolicy, PolicySet } from './policy-set.js';
+export { buildBucketKey, prepareCheck, prepareForPolicy, type BucketCall, type PreparedCheck } from './prepare-check.js';
+export { shareLevel } from './share-level.js';
+export { toDecision, toFailureDecision, type DecisionDetails } from './to-decision.js';
