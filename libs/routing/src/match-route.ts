@@ -33,8 +33,7 @@ export function matchRoute(table: RouteTable, head: RoutableHead): RouteFound | 
   const attempt = new Attempt(head);
   const found = findByHost(table, attempt);
   if (found !== undefined) return { route: found.route, params: attempt.paramsOf(found) };
-  if (attempt.isMethodTaken || attempt.allowed.size === 0) return undefined;
-  return { allow: [...attempt.allowed].sort() };
+  return attempt.isMethodTaken || attempt.allowed === undefined ? undefined : { allow: [...attempt.allowed].sort() };
 }
 
 /** The host of an authority: no port, no final dot. */
@@ -67,7 +66,7 @@ function findBySuffix(bySuffix: ReadonlyMap<string, PathIndex>, host: string, at
 /** One search: what it collects on the way. */
 class Attempt {
   /** Methods of candidates that match the path but not the method. */
-  readonly allowed = new Set<string>();
+  allowed: Set<string> | undefined;
   /** A candidate matched path and method, and failed by a condition: that is no 405. */
   isMethodTaken = false;
   /** What the parameters on the current way through the trie took. */
@@ -85,10 +84,10 @@ class Attempt {
     );
   }
 
-  paramsOf({ template }: Candidate): Readonly<Record<string, string>> {
-    if (template === undefined || template.names.length === 0) return noParams;
+  paramsOf({ names }: Candidate): Readonly<Record<string, string>> {
+    if (names.length === 0) return noParams;
     const params: Record<string, string> = {};
-    for (let i = 0; i < template.names.length; i += 1) params[template.names[i] ?? ''] = this.#values[i] ?? '';
+    for (let i = 0; i < names.length; i += 1) params[names[i] ?? ''] = this.#values[i] ?? '';
     return params;
   }
 
@@ -99,7 +98,7 @@ class Attempt {
     const slash = path.indexOf('/', from);
     const end = slash < 0 ? path.length : slash;
     const segment = path.slice(from, end);
-    const literal = node.literals?.get(segment);
+    const literal = node.literal(segment);
     const found = literal === undefined ? undefined : this.#findTemplate(literal, end + 1);
     if (found !== undefined) return found;
     if (node.parameter !== undefined && end > from) {
@@ -121,10 +120,10 @@ class Attempt {
   /** The deepest node first: the longest prefix wins. */
   #findPrefix(node: SegmentNode, from: number): Candidate | undefined {
     const { path } = this.head;
-    if (node.literals !== undefined && from <= path.length) {
+    if (node.hasLiterals && from <= path.length) {
       const slash = path.indexOf('/', from);
       const end = slash < 0 ? path.length : slash;
-      const below = node.literals.get(path.slice(from, end));
+      const below = node.literal(path.slice(from, end));
       const found = below === undefined ? undefined : this.#findPrefix(below, end + 1);
       if (found !== undefined) return found;
     }
@@ -156,6 +155,7 @@ class Attempt {
   }
 
   #allow(candidate: Candidate): void {
+    this.allowed ??= new Set();
     for (const method of allowedMethods(candidate.route)) this.allowed.add(method);
   }
 

@@ -1,5 +1,4 @@
 import type { RE2JS } from 're2js';
-import type { PathTemplate } from './path-template.js';
 import { compareWithinPath } from './precedence.js';
 import type { Predicate } from './predicate.js';
 import type { Route } from './route-table.js';
@@ -7,7 +6,8 @@ import type { Route } from './route-table.js';
 /** A route with everything compiled that a match asks for. */
 export interface Candidate {
   readonly route: Route;
-  readonly template: PathTemplate | undefined;
+  /** Of its template's parameters, from the left. */
+  readonly names: readonly string[];
   readonly pattern: RE2JS | undefined;
   readonly headers: readonly Predicate[];
   readonly query: readonly Predicate[];
@@ -16,22 +16,29 @@ export interface Candidate {
 /** The candidates of one path, by method, each list in order of precedence. Complete before the first question. */
 export class MethodTable {
   readonly all: Candidate[] = [];
-  #lists: { byMethod: Map<string, Candidate[]>; unnamed: Candidate[] } | undefined;
+  /** Methods the candidates name; the list of the same place holds who takes it. A handful: cheaper to walk than a map. */
+  #methods: string[] | undefined;
+  #lists: Candidate[][] = [];
+  /** For methods none names. */
+  #unnamed: Candidate[] = [];
 
   add(candidate: Candidate): void {
     this.all.push(candidate);
-    this.#lists = undefined;
+    this.#methods = undefined;
   }
 
   /** Candidates whose methods allow this one. */
   candidatesFor(method: string): readonly Candidate[] {
-    this.#lists ??= this.#buildLists();
-    return this.#lists.byMethod.get(method) ?? this.#lists.unnamed;
+    const at = (this.#methods ?? this.#index()).indexOf(method);
+    return this.#lists[at] ?? this.#unnamed;
   }
 
-  #buildLists(): { byMethod: Map<string, Candidate[]>; unnamed: Candidate[] } {
-    const methods = new Set(this.all.flatMap(({ route }) => allowedMethods(route)));
-    return { byMethod: new Map([...methods].map((method) => [method, this.#sorted(method)])), unnamed: this.#sorted('') };
+  #index(): string[] {
+    const methods = [...new Set(this.all.flatMap(({ route }) => allowedMethods(route)))];
+    this.#lists = methods.map((method) => this.#sorted(method));
+    this.#unnamed = this.#sorted('');
+    this.#methods = methods;
+    return methods;
   }
 
   #sorted(method: string): Candidate[] {

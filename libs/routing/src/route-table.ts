@@ -1,6 +1,6 @@
 import { RE2JS } from 're2js';
 import { MethodTable, type Candidate } from './method-table.js';
-import { parsePathTemplate } from './path-template.js';
+import { parsePathTemplate, type PathTemplate } from './path-template.js';
 import { createPredicate } from './predicate.js';
 import { findRouteProblems } from './route-problems.js';
 import type { PathMatch, RouteConfig } from './route-schema.js';
@@ -52,16 +52,18 @@ export function compileRoutes(configs: readonly RouteConfig[]): RouteTable {
   return { routes, byHost, bySuffix, anyHost: anyHost.get('') };
 }
 
+/** Shared, so that among many routes it stays in the processor's cache. */
+const none: readonly never[] = [];
+
 function createCandidate(route: Route): Candidate {
   const { match } = route;
-  const template = match.path.kind === 'template' ? parsePathTemplate(match.path.value) : undefined;
-  if (typeof template === 'string') throw new TypeError(`routes.${route.position}.match.path.template: ${template}`);
+  const template = match.path.kind === 'template' ? templateOf(route) : undefined;
   return {
     route,
-    template,
+    names: template?.names ?? none,
     pattern: match.path.kind === 'regex' ? RE2JS.compile(match.path.value) : undefined,
-    headers: match.headers.map(createPredicate),
-    query: match.query.map(createPredicate),
+    headers: match.headers.length === 0 ? none : match.headers.map(createPredicate),
+    query: match.query.length === 0 ? none : match.query.map(createPredicate),
   };
 }
 
@@ -70,7 +72,16 @@ function addCandidate(index: PathIndex, candidate: Candidate): void {
   if (kind === 'exact') getOrMake(index.exact, value, () => new MethodTable()).add(candidate);
   else if (kind === 'regex') index.regexes.add(candidate);
   else if (kind === 'prefix') index.prefixes.descend(value === '' ? [] : value.slice(1).split('/')).addAt('subtree', candidate);
-  else index.templates.descend(candidate.template?.segments ?? []).addAt(candidate.template?.hasRest === true ? 'subtree' : 'end', candidate);
+  else {
+    const { segments, hasRest } = templateOf(candidate.route);
+    index.templates.descend(segments).addAt(hasRest ? 'subtree' : 'end', candidate);
+  }
+}
+
+function templateOf({ match, position }: Route): PathTemplate {
+  const template = parsePathTemplate(match.path.value);
+  if (typeof template === 'string') throw new TypeError(`routes.${position}.match.path.template: ${template}`);
+  return template;
 }
 
 function eventTemplate({ kind, value }: PathMatch): string {
