@@ -1,1 +1,10 @@
-// Filled by the first export.
+export { createEventPublisher, type EventPublisher, type EventPublisherOptions } from './event-publisher.js';
+export { eventsSchema, type EventsConfig, type KafkaConfig, type SaslConfig, type SpoolConfig, type TlsFiles } from './events-schema.js';
+export { createInProcessTransport, type Deliver, type InProcessTransportOptions } from './in-process-transport.js';
+export { createKafkaClient, type KafkaClientConfig, type KafkaTimeouts } from './kafka/create-kafka-client.js';
+export { ensureTopic, type TopicNeed } from './kafka/ensure-topic.js';
+export { createKafkaTransport } from './kafka/kafka-transport.js';
+export { patchKafkajs } from './kafka/patch-kafkajs.js';
+export type { PublisherStats } from './publisher-counters.js';
+export type { PublisherLogger } from './publisher-logger.js';
+export { BatchRefusedError, type EventTransport, type LiveBatch, type OutgoingBatch } from './transport.js';

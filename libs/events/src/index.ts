@@ -1,1 +1,4 @@
-// Filled by the first export.
+export { BatchEncoder, decodeBatch, encodeBatch, EventDecodeError } from './codec.js';
+export { createUlid, ulidPattern, type UlidClock } from './create-ulid.js';
+export { partitionOf } from './partition-of.js';
+export { batchBytesMax, eventBytesMax, topics } from './topics.js';
