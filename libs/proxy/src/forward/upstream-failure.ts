@@ -39,7 +39,7 @@ export function toBodyFault(error: Error, upstream: string): Fault {
 }
 
 function isBroken(error: Error, code: string): boolean {
-  return brokenCodes.has(code) || code.startsWith('HPE_') || error.message === 'bad response' || error.message === 'bad upgrade';
+  return brokenCodes.has(code) || error.name === 'HTTPParserError' || error.message === 'bad response' || error.message === 'bad upgrade';
 }
 
 function codeOf(error: Error): string {
