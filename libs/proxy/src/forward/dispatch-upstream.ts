@@ -14,7 +14,7 @@ export interface DispatchOptions extends UpstreamCallOptions {
  * or the cancellation ends it. Await `head` of the call, then `whenEnded`.
  */
 export function dispatchUpstream(endpoint: Endpoint, options: DispatchOptions): UpstreamCall {
-  const call = new UpstreamCall(options, endpoint.name);
+  const call = new UpstreamCall(endpoint, options);
   if (call.isEnded) return call;
   const { head } = options;
   const request = {

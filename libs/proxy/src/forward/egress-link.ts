@@ -7,7 +7,9 @@ import { Endpoint } from './endpoint.js';
 import { pickEndpoint } from './pick-endpoint.js';
 import { mayRetry } from './may-retry.js';
 import { toRequestFields, toResponseFields, wantsTrailers } from './upstream-fields.js';
+import type { ParsedFields } from './response-framing.js';
 import type { UpstreamCall } from './upstream-call.js';
+import type { UpstreamFailure } from './upstream-failure.js';
 
 /**
  * One request on its way from ingress to egress. The head's fields hold what ingress says to egress as well:
@@ -46,6 +48,9 @@ export interface NetworkEgressLinkOptions {
   readonly random?: () => number;
 }
 
+/** End of an `x-tidegate-egress` field: the body's end cannot be told from a cut. */
+export const endUncertain = ';c=unknown';
+
 /** How much longer ingress waits than egress may take, so that egress's own 504 arrives, ms. */
 const graceMs = 250;
 const connectTimeoutMs = 1_000;
@@ -76,6 +81,7 @@ export function createNetworkEgressLink({ targets, clock, random = Math.random }
       discardStatuses: none,
       isTrailersWanted: wantsTrailers(call.head.fields),
       toResponseFields: keepReserved,
+      isEndUncertain: saysEndUncertain,
     });
   };
 
@@ -84,7 +90,7 @@ export function createNetworkEgressLink({ targets, clock, random = Math.random }
     for (;;) {
       const endpoint = pickEndpoint(endpoints, { nowMs: clock.monotonicMs(), tried, random });
       if (endpoint === undefined) throw new Fault('upstream-unavailable', 'no egress gateway is configured');
-      const { failure } = await attempt(endpoint, dispatch(endpoint, call), clock);
+      const failure = await settle(dispatch(endpoint, call), clock);
       if (failure === undefined) return;
       tried = [...(tried ?? []), endpoint];
       if (!mayRetry(failure.stage, call.head.method, call.body) || tried.length >= attemptsMax) throw failure.fault;
@@ -98,19 +104,20 @@ export function createNetworkEgressLink({ targets, clock, random = Math.random }
 }
 
 const none: readonly number[] = [];
-const keepReserved = (parsed: Parameters<typeof toResponseFields>[0]) => toResponseFields(parsed, true);
+const keepReserved = (parsed: ParsedFields) => toResponseFields(parsed, true);
 
-async function attempt(endpoint: Endpoint, call: UpstreamCall, clock: Clock): Promise<UpstreamCall> {
-  endpoint.inFlight += 1;
-  try {
-    await call.head;
-    if (call.failure === undefined) {
-      endpoint.sample(call.headMs, clock.monotonicMs());
-      endpoint.succeeded();
-      await call.whenEnded();
-    } else if (call.failure.stage !== 'ended' && endpoint.failed()) endpoint.eject();
-    return call;
-  } finally {
-    endpoint.inFlight -= 1;
-  }
+/** Egress read a close-delimited body: its own framing says nothing of the end (gateway/H9). */
+function saysEndUncertain(parsed: ParsedFields): boolean {
+  const report = parsed['x-tidegate-egress'];
+  return typeof report === 'string' && report.endsWith(endUncertain);
+}
+
+async function settle(call: UpstreamCall, clock: Clock): Promise<UpstreamFailure | undefined> {
+  const { endpoint } = await call.head;
+  if (call.failure === undefined) {
+    endpoint.sample(call.headMs, clock.monotonicMs());
+    endpoint.succeeded();
+    await call.whenEnded();
+  } else if (call.failure.stage !== 'ended' && endpoint.failed()) endpoint.eject();
+  return call.failure;
 }

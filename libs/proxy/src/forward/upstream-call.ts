@@ -4,6 +4,7 @@ import type { Clock } from '@tidegate/units';
 import type { Dispatcher } from 'undici';
 import { BodyFeed } from './body-feed.js';
 import type { DeadlineWheel, Expiring } from './deadline-wheel.js';
+import type { Endpoint } from './endpoint.js';
 import { toBodyFraming, type ParsedFields } from './response-framing.js';
 import { isConnectionBeingReset } from './upstream-connector.js';
 import { toTrailers } from './upstream-fields.js';
@@ -30,6 +31,8 @@ export interface UpstreamCallOptions {
   readonly discardStatuses: readonly number[];
   /** Fields of the answer for the next hop, from those of the upstream: hop-by-hop ones dropped, own ones added. */
   toResponseFields(parsed: ParsedFields, call: UpstreamCall): Fields;
+  /** The upstream says that it cannot tell the end of this body from a cut. */
+  isEndUncertain?(parsed: ParsedFields): boolean;
   /** The request says `TE: trailers`: those of the answer are passed on (gateway/H8). */
   readonly isTrailersWanted: boolean;
 }
@@ -50,7 +53,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler, Expiring {
   #discardedBytes = 0;
   #isPaused = false;
 
-  readonly upstream: string;
+  readonly endpoint: Endpoint;
   readonly deadlineAtMs: number;
   wheelSlot = -1;
   wheelIndex = -1;
@@ -72,9 +75,9 @@ export class UpstreamCall implements Dispatcher.DispatchHandler, Expiring {
   isCloseDelimited = false;
   isEnded = false;
 
-  /** @param upstream host:port, for faults */
-  constructor(options: UpstreamCallOptions, upstream: string) {
-    this.upstream = upstream;
+  constructor(endpoint: Endpoint, options: UpstreamCallOptions) {
+    this.endpoint = endpoint;
+    endpoint.inFlight += 1;
     this.#options = options;
     this.#sentAtMs = options.clock.monotonicMs();
     this.deadlineAtMs = options.deadlineAtMs;
@@ -112,7 +115,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler, Expiring {
 
   /** The deadline passed before the head. */
   expire(): void {
-    this.abort(new Fault('upstream-timeout', `${this.upstream} sent no head before the deadline`));
+    this.abort(new Fault('upstream-timeout', `${this.endpoint.name} sent no head before the deadline`));
   }
 
   /** Ends the call at once: no more of the request is written, the connection is closed. */
@@ -140,12 +143,12 @@ export class UpstreamCall implements Dispatcher.DispatchHandler, Expiring {
     }
     const framing = toBodyFraming(parsed, status, this.#options.head.method);
     if (framing === 'unknown-coding') {
-      this.abort(new Fault('upstream-bad-response', `${this.upstream}: transfer coding other than chunked`));
+      this.abort(new Fault('upstream-bad-response', `${this.endpoint.name}: transfer coding other than chunked`));
       return;
     }
     this.status = status;
     this.headMs = this.#options.clock.monotonicMs() - this.#sentAtMs;
-    this.isCloseDelimited = framing === 'close-delimited';
+    this.isCloseDelimited = framing === 'close-delimited' || this.#options.isEndUncertain?.(parsed) === true;
     this.isDiscarded = discardStatuses.includes(status);
     if (!this.isDiscarded) response.start({ status, fields: this.#options.toResponseFields(parsed, this), isCloseDelimited: this.isCloseDelimited });
     this.#headIsThere();
@@ -178,7 +181,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler, Expiring {
 
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
     if (this.isEnded) return;
-    const { upstream } = this;
+    const upstream = this.endpoint.name;
     const { response } = this.#options;
     if (this.status === 0) {
       this.failure =
@@ -202,6 +205,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler, Expiring {
 
   #end(): void {
     this.isEnded = true;
+    this.endpoint.inFlight -= 1;
     this.#takeOffCancellation();
     if (this.#controller === undefined) this.#feed?.destroy();
     this.#settleEnd?.();

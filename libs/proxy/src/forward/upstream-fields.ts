@@ -15,12 +15,15 @@ const hopByHop = new Set([
 const isHopByHop = (name: string): boolean => hopByHop.has(name);
 const isReserved = (name: string): boolean => name.startsWith('x-tidegate-') || name.startsWith('l5d-');
 
+/** Fields a gateway adds: who names them in Connection does not remove them (gateway/H3). */
+const added = new Set(['forwarded', 'traceparent', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-request-id']);
+
 /** Framing is undici's, Expect is answered by the gateway, Host is the upstream's or set by the caller. */
 const setByUndici = new Set(['host', 'content-length', 'expect']);
 
 /**
  * Fields of a request for the next hop, in one pass: hop-by-hop ones dropped (gateway/H3), and what undici or the caller
- * writes itself. Reserved fields that the gateway added cannot be removed by naming them in Connection.
+ * writes itself.
  * @param keepsReserved false: of the reserved fields only `x-tidegate-principal` passes (gateway/H5)
  */
 export function toRequestFields(fields: readonly string[], body: RequestBody, keepsReserved: boolean): Fields {
@@ -31,7 +34,7 @@ export function toRequestFields(fields: readonly string[], body: RequestBody, ke
     if (setByUndici.has(name)) continue;
     if (isReserved(name)) {
       if (keepsReserved || name === 'x-tidegate-principal') kept.push(name, fields[i + 1] ?? '');
-    } else if (!isHopByHop(name) && nominated?.includes(name) !== true) kept.push(name, fields[i + 1] ?? '');
+    } else if (!isHopByHop(name) && (nominated?.includes(name) !== true || added.has(name))) kept.push(name, fields[i + 1] ?? '');
   }
   if (body.bytesAnnounced !== null && (body.stream !== null || announcesNothing(fields))) {
     kept.push('content-length', String(body.bytesAnnounced));
