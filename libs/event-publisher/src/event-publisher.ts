@@ -60,6 +60,7 @@ class RingPublisher implements EventPublisher {
   readonly #spool: Spool;
   readonly #outbox: Outbox;
   readonly #transport: EventTransport;
+  readonly #logger: PublisherLogger;
   #timer: NodeJS.Timeout | undefined;
   readonly #onImmediate = (): void => this.#flushNow();
   #isArmed = false;
@@ -78,6 +79,7 @@ class RingPublisher implements EventPublisher {
     this.#partitions = transport.partitions;
     this.#isDurable = isDurable;
     this.#transport = transport;
+    this.#logger = logger;
     const spool = new Spool({
       ...config.spool,
       instance,
@@ -89,7 +91,7 @@ class RingPublisher implements EventPublisher {
     const keeper = new BatchKeeper({ spool, producerId: this.producerId, counters, logger, isDurable, takesBytes: transport.takesBytes });
     this.#outbox = new Outbox({ transport, keeper, isDurable, clock, logger, onProgress: () => this.#progress() });
     if (registry !== undefined) registerPublisherMetrics(registry, () => this.stats());
-    this.#started = this.#recover(logger);
+    this.#started = this.#recover();
   }
 
   publish(event: Event, principal: string): void | Promise<void> {
@@ -117,6 +119,7 @@ class RingPublisher implements EventPublisher {
     this.#isClosed = true;
     await this.#started;
     this.#flushNow();
+    this.#outbox.retryNow();
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, timeoutMs);
@@ -126,6 +129,8 @@ class RingPublisher implements EventPublisher {
     clearTimeout(this.#timer);
     this.#outbox.stop();
     await this.#spool.close();
+    const { waiting } = this.stats();
+    if (waiting > 0) this.#logger.warn({ events: waiting }, 'events: left in the spool; the next start sends them');
     await this.#transport.close();
     this.#onProgress = [];
   }
@@ -135,14 +140,14 @@ class RingPublisher implements EventPublisher {
     return { ...this.#counters, waiting: published + recovered - sent - dropped - refused, spoolBytes: this.#spool.bytes };
   }
 
-  async #recover(logger: PublisherLogger): Promise<void> {
+  async #recover(): Promise<void> {
     try {
       const recovered = await this.#spool.recover();
       for (const { count } of recovered) this.#counters.recovered += count;
-      if (recovered.length > 0) logger.info({ events: this.#counters.recovered }, 'events: sending what an earlier process left in the spool');
+      if (recovered.length > 0) this.#logger.info({ events: this.#counters.recovered }, 'events: sending what an earlier process left in the spool');
       this.#outbox.start(recovered);
     } catch (err) {
-      logger.error({ err }, 'events: the spool of an earlier process cannot be read; it stays as it is');
+      this.#logger.error({ err }, 'events: the spool of an earlier process cannot be read; it stays as it is');
       this.#outbox.start([]);
     }
   }

@@ -85,6 +85,12 @@ export class Outbox {
     this.#pump(nowMs);
   }
 
+  /** Tries what has failed again, at once. */
+  retryNow(): void {
+    for (const lane of this.#lanes) lane.retryAtMs = 0;
+    this.#pump(this.#options.clock.monotonicMs());
+  }
+
   /** Stops sending, and puts everything that is not acknowledged into the spool. */
   stop(): void {
     this.#isSending = false;

@@ -7,13 +7,15 @@ export interface ReachReportOptions {
   readonly logger: PublisherLogger;
 }
 
+/** Shorter absences are everyday: a leader moves, a connection breaks. */
+const patienceMs = 500;
 const repeatMs = 60_000;
 
 /** Says once that the other side is away, once a minute that it still is, and once that it is back. */
 export class ReachReport {
   readonly #options: ReachReportOptions;
   #awaySinceMs: number | undefined;
-  #saidAtMs = 0;
+  #saidAtMs: number | undefined;
 
   constructor(options: ReachReportOptions) {
     this.#options = options;
@@ -22,9 +24,9 @@ export class ReachReport {
   failed(err: unknown): void {
     const { clock, logger, transport } = this.#options;
     const nowMs = clock.monotonicMs();
-    if (this.#awaySinceMs !== undefined && nowMs - this.#saidAtMs < repeatMs) return;
-    const awayMs = Math.round(nowMs - (this.#awaySinceMs ?? nowMs));
     this.#awaySinceMs ??= nowMs;
+    const awayMs = Math.round(nowMs - this.#awaySinceMs);
+    if (awayMs < patienceMs || (this.#saidAtMs !== undefined && nowMs - this.#saidAtMs < repeatMs)) return;
     this.#saidAtMs = nowMs;
     logger.warn({ err, transport, awayMs }, 'events: the other side does not take events; they go to the spool and are sent later');
   }
@@ -33,7 +35,9 @@ export class ReachReport {
     if (this.#awaySinceMs === undefined) return;
     const { clock, logger, transport } = this.#options;
     const awayMs = Math.round(clock.monotonicMs() - this.#awaySinceMs);
+    const wasSaid = this.#saidAtMs !== undefined;
     this.#awaySinceMs = undefined;
-    logger.info({ transport, awayMs }, 'events: the other side takes events again');
+    this.#saidAtMs = undefined;
+    if (wasSaid) logger.info({ transport, awayMs }, 'events: the other side takes events again');
   }
 }

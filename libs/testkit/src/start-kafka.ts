@@ -23,6 +23,8 @@ export interface KafkaBroker {
 }
 
 export interface KafkaOptions {
+  /** Where it listens; default a free port. A proxy in front must know it before the broker is up. */
+  readonly port?: number;
   /** What clients are told to connect to; default the broker itself. A proxy in front names its own port. */
   readonly advertisedPort?: number;
   readonly partitions?: number;
@@ -32,10 +34,10 @@ export interface KafkaOptions {
 export async function startKafka(options: KafkaOptions = {}): Promise<KafkaBroker> {
   const found = findKafka();
   if (found === undefined) throw new Error('no Kafka: guard the spec with has("kafka")');
-  const [port, controllerPort] = [await freePort(), await freePort()];
+  const [port, controllerPort] = [options.port ?? (await freePort()), await freePort()];
   const folder = mkdtempSync(join(tmpdir(), 'tidegate-kafka-'));
   const file = join(folder, 'server.properties');
-  writeFileSync(file, properties({ port, controllerPort, folder, ...options }));
+  writeFileSync(file, properties({ ...options, port, controllerPort, folder }));
   const classPath = ['-cp', `${found.libs}/*`];
   await run(found.java, [...classPath, 'kafka.tools.StorageTool', 'format', '--standalone', '-t', 'dGlkZWdhdGUtdGVzdC0wMQ', '-c', file]);
   const args = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', ...classPath, 'kafka.Kafka', file];
@@ -90,6 +92,9 @@ function properties({ port, controllerPort, folder, advertisedPort = port, parti
     'transaction.state.log.replication.factor=1',
     'transaction.state.log.min.isr=1',
     'group.initial.rebalance.delay.ms=0',
+    // After kill -9 the controller takes the broker back only when the old session has ended.
+    'broker.session.timeout.ms=2000',
+    'broker.heartbeat.interval.ms=500',
     '',
   ].join('\n');
 }
