@@ -1,3 +1,4 @@
+export { createLineCap, type LineCapOptions } from './line-cap.js';
 export { HealthState, type HealthCheck } from './health-state.js';
 export { createLogger, toErrorLine, type Logger, type LoggerOptions, type LogLevel } from './logger.js';
 export { maskSecrets } from './mask-secrets.js';

@@ -4,6 +4,7 @@ export { DeadlineWheel } from './forward/deadline-wheel.js';
 export { dispatchUpstream, type DispatchOptions } from './forward/dispatch-upstream.js';
 export {
   createNetworkEgressLink,
+  endUncertain,
   type EgressCall,
   type EgressLink,
   type NetworkEgressLinkOptions,
@@ -11,15 +12,18 @@ export {
 export type { Endpoint } from './forward/endpoint.js';
 export { isRepeatable, mayRetry } from './forward/may-retry.js';
 export {
+  egressSchema,
   originUrl,
   servicesSchema,
   type BreakerConfig,
+  type EgressConfig,
   type HealthCheckConfig,
   type OutlierConfig,
   type RetryConfig,
   type ServiceConfig,
   type ServicesConfig,
 } from './forward/services-schema.js';
+export type { ParsedFields } from './forward/response-framing.js';
 export type { UpstreamCall } from './forward/upstream-call.js';
 export type { FailureStage, UpstreamFailure } from './forward/upstream-failure.js';
 export { toRequestFields, toResponseFields, wantsTrailers } from './forward/upstream-fields.js';

@@ -24,14 +24,18 @@ export class RetryBudget {
     this.#requests[0] = (this.#requests[0] ?? 0) + 1;
   }
 
-  /** Takes one retry out of the budget; false: it is used up. */
-  tryTakeRetry(): boolean {
+  /** One more retry is within the budget. */
+  get hasRetry(): boolean {
     this.#turn();
     const requests = (this.#requests[0] ?? 0) + (this.#requests[1] ?? 0);
     const retries = (this.#retries[0] ?? 0) + (this.#retries[1] ?? 0);
-    if (retries >= retriesAlwaysAllowed + ratio * requests) return false;
+    return retries < retriesAlwaysAllowed + ratio * requests;
+  }
+
+  /** Counts a retry. */
+  takeRetry(): void {
+    this.#turn();
     this.#retries[0] = (this.#retries[0] ?? 0) + 1;
-    return true;
   }
 
   #turn(): void {

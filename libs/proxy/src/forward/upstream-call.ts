@@ -7,7 +7,7 @@ import type { DeadlineWheel, Expiring } from './deadline-wheel.js';
 import type { Endpoint } from './endpoint.js';
 import { toBodyFraming, type ParsedFields } from './response-framing.js';
 import { isConnectionBeingReset } from './upstream-connector.js';
-import { toTrailers } from './upstream-fields.js';
+import { toResponseFields, toTrailers } from './upstream-fields.js';
 import { toBodyFault, toUpstreamFailure, type UpstreamFailure } from './upstream-failure.js';
 
 /** Most bytes of a discarded answer that are read to keep its connection. */
@@ -138,7 +138,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler, Expiring {
   onResponseStart(controller: Dispatcher.DispatchController, status: number, parsed: ParsedFields): void {
     const { response, discardStatuses } = this.#options;
     if (status < 200) {
-      if (status === 103 && !response.isStarted) response.informational(status, this.#options.toResponseFields(parsed, this));
+      if (status === 103 && !response.isStarted) response.informational(status, toResponseFields(parsed, false));
       return;
     }
     const framing = toBodyFraming(parsed, status, this.#options.head.method);

@@ -1,0 +1,16 @@
+import { endUncertain } from '@tidegate/proxy';
+import type { EgressExchange } from './egress-exchange.js';
+
+/**
+ * Value of `x-tidegate-egress`, from egress to ingress in every answer (gateway/H5, analytics/N2): upstream, attempts,
+ * breaker of the service, ms to the upstream's head; the code of a fault of ours; whether the body's end is uncertain.
+ */
+export function toEgressReport(exchange: EgressExchange): string {
+  const { call, destination, fault } = exchange;
+  const upstream = call?.endpoint.name ?? '';
+  const breaker = destination?.service.circuit.state ?? '';
+  const headMs = call === undefined || call.headMs === 0 ? '0' : call.headMs.toFixed(1);
+  const report = `u=${upstream};a=${exchange.attempts};b=${breaker};t=${headMs}`;
+  if (fault !== undefined) return `${report};f=${fault.code}`;
+  return call?.isCloseDelimited === true ? report + endUncertain : report;
+}
