@@ -1,4 +1,4 @@
-import { KafkaJSProtocolError, type Kafka, type Message, type Producer } from 'kafkajs';
+import kafkajs, { type Kafka, type Message, type Producer } from 'kafkajs';
 import type { KafkaConfig } from '../events-schema.js';
 import { BatchRefusedError, type EventTransport, type OutgoingBatch } from '../transport.js';
 import { createKafkaClient, type KafkaTimeouts } from './create-kafka-client.js';
@@ -25,7 +25,7 @@ export function createKafkaTransport(config: KafkaConfig, timeouts: KafkaTimeout
         await producer.send({ topic: config.topic, acks: -1, timeout, messages: batches.map((batch) => toMessage(batch)) });
       } catch (err) {
         const cause = rootOf(err);
-        if (!(cause instanceof KafkaJSProtocolError)) connection.abandon(producer);
+        if (!(cause instanceof kafkajs.KafkaJSProtocolError)) connection.abandon(producer);
         else if (refusals.has(cause.type)) throw new BatchRefusedError(`${cause.type}: ${cause.message}`, { cause });
         throw cause;
       }
