@@ -24,7 +24,7 @@ export function formatAddress({ host, port }: ListenAddress): string {
 
 /** Schema of an address to listen on. */
 export const listenAddress = () =>
-  z.string().transform((text, ctx) => {
+  z.string('expected an address and a port such as 127.0.0.1:8080').transform((text, ctx) => {
     const address = parseListenAddress(text);
     if (address !== undefined) return address;
     ctx.addIssue({ code: 'custom', message: `expected an address and a port such as 127.0.0.1:8080, got "${text}"` });

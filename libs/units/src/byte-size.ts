@@ -12,7 +12,7 @@ export function parseByteSize(text: string): number | undefined {
 
 /** Schema of a size: text in the file, bytes in the code, within [minBytes, maxBytes]. */
 export const byteSize = (minBytes = 0, maxBytes = 2 ** 50) =>
-  z.string().transform((text, ctx) => {
+  z.string('expected a size such as 10MiB').transform((text, ctx) => {
     const bytes = parseByteSize(text);
     if (bytes !== undefined && bytes >= minBytes && bytes <= maxBytes) return bytes;
     const range = bytes === undefined ? 'a whole number and B, KiB, MiB or GiB, such as 10MiB' : `${minBytes}B to ${maxBytes}B`;

@@ -12,7 +12,7 @@ export function parseDurationMs(text: string): number | undefined {
 
 /** Schema of a duration: text in the file, milliseconds in the code, within [minMs, maxMs]. */
 export const durationMs = (minMs = 0, maxMs = 366 * 86_400_000) =>
-  z.string().transform((text, ctx) => {
+  z.string('expected a duration such as 250ms or 5s').transform((text, ctx) => {
     const ms = parseDurationMs(text);
     if (ms !== undefined && ms >= minMs && ms <= maxMs) return ms;
     const range = ms === undefined ? 'a whole number and ms, s, m, h or d, such as 250ms or 5s' : `${minMs}ms to ${maxMs}ms`;

@@ -1,0 +1,53 @@
+import { originUrl } from '@tidegate/proxy';
+import { durationMs, listenAddress } from '@tidegate/units';
+import { z } from 'zod';
+
+/** `secrets`: where the files of gateway/A11 live. */
+export const secretsSchema = z.strictObject({ directory: z.string().min(1).default('.tidegate/secrets') });
+
+/** `workers`: processes that share the gateways' listeners. */
+export const workersSchema = z.int().min(1).max(256);
+
+/** How a gateway stops (gateway/H12). */
+export interface DrainTimes {
+  /** Not ready, but still accepting. */
+  readonly delayMs: number;
+  /** For what is in flight after that. */
+  readonly timeoutMs: number;
+}
+
+/** `drain`. */
+export const drainSchema = z
+  .strictObject({ delay: durationMs(0, 600_000).default(5_000), timeout: durationMs(0, 3_600_000).default(30_000) })
+  .transform(({ delay, timeout }): DrainTimes => ({ delayMs: delay, timeoutMs: timeout }));
+
+/** `egress`: how the egress gateway reaches services. Mesh modes come with their issue. */
+export const egressSchema = z.strictObject({ mode: z.literal('direct').default('direct') });
+
+const hostPort = () =>
+  z.string().regex(/^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+):\d{1,5}$/, 'expected host:port, such as limiter:50051');
+
+/** `links`: where a gateway in its own process finds the tiers behind it; by default at their listeners' addresses. */
+export const linksSchema = z.strictObject({
+  limiter: z.array(hostPort()).min(1).max(64).optional(),
+  egress: z.array(originUrl()).min(1).max(64).optional(),
+});
+
+/** Roles of the demo services. */
+export const demoRoles = ['auth', 'users', 'products', 'orders', 'payments', 'site'] as const;
+
+export type DemoRole = (typeof demoRoles)[number];
+
+const demoAddresses = () => z.array(listenAddress()).min(1).max(8).optional();
+
+/** `demo`: the services of the tour, and where each listens; without this part none is started. */
+export const demoSchema = z.strictObject({
+  auth: demoAddresses(),
+  users: demoAddresses(),
+  products: demoAddresses(),
+  orders: demoAddresses(),
+  payments: demoAddresses(),
+  site: demoAddresses(),
+  /** Latency and failures on request, for tests. */
+  switches: z.boolean().default(false),
+});

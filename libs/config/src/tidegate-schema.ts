@@ -1,0 +1,31 @@
+import { eventsSchema } from '@tidegate/event-publisher';
+import { servicesSchema } from '@tidegate/proxy';
+import { limiterSchema } from '@tidegate/rate-limit';
+import { routesSchema } from '@tidegate/routing';
+import { z } from 'zod';
+import { analyticsSchema } from './analytics-schema.js';
+import { listenersSchema } from './listeners-schema.js';
+import { demoSchema, drainSchema, egressSchema, linksSchema, secretsSchema, workersSchema } from './process-schema.js';
+
+/** The parts of `tidegate.yaml`: each schema belongs to the lib that owns the part. `include` is resolved before. */
+export const tidegateSchema = z.strictObject({
+  version: z.literal(1),
+  production: z.boolean().default(false),
+  listeners: listenersSchema.prefault({}),
+  links: linksSchema.prefault({}),
+  secrets: secretsSchema.prefault({}),
+  workers: workersSchema.default(1),
+  drain: drainSchema.prefault({}),
+  auth: z.unknown(),
+  consumers: z.unknown(),
+  services: servicesSchema.default({}),
+  routes: routesSchema.default([]),
+  limiter: limiterSchema.prefault({}),
+  events: eventsSchema.prefault({}),
+  analytics: analyticsSchema.prefault({}),
+  egress: egressSchema.prefault({}),
+  demo: demoSchema.optional(),
+});
+
+/** A checked configuration with every default filled in, and its version (gateway/K2). */
+export type TidegateConfig = Readonly<z.output<typeof tidegateSchema>> & { readonly configVersion: string };
