@@ -1,1 +1,2 @@
-// Filled by the first export.
+export { bootstrap, type BootstrapOptions, type RunningLimiter } from './bootstrap.js';
+export type { RateLimiterConfig, RateLimiterSecrets } from './config.js';
