@@ -86,12 +86,12 @@ function refill(bucket: Bucket, capGrains: number, nowUs: number): void {
 /** Time since the stamp counts at the lower of both rates and under the smaller burst (limiter/B8). */
 function changeLimit(bucket: Bucket, shape: LimitShape, nowUs: number): void {
   const old = bucket.shape;
-  const isOldSlower = compareRefill(old, shape) <= 0;
-  if (isOldSlower) refill(bucket, old.fullGrains, nowUs);
+  if (compareRefill(old, shape) <= 0) refill(bucket, old.fullGrains, nowUs);
   bucket.level = rescale(bucket.level, old.grainsPerToken, shape.grainsPerToken);
   bucket.shape = shape;
   const capGrains = Math.min(old.effectiveBurst, shape.effectiveBurst) * shape.grainsPerToken;
-  if (!isOldSlower) refill(bucket, capGrains, nowUs);
+  // All the time since the stamp at the new rate, or what is left of an old tick, which counts in the new ones.
+  refill(bucket, capGrains, nowUs);
   if (bucket.level < capGrains) return;
   bucket.level = capGrains;
   bucket.stampUs = Math.max(bucket.stampUs, nowUs);

@@ -1,6 +1,7 @@
 import type { LimitMode, Reason } from '@tidegate/grpc';
 
 // The numbers of the wire enums, without loading the gRPC runtime that the generated module imports.
+// oxlint-disable typescript/no-unsafe-enum-assignment -- a number is what an enum is on the wire; the spec compares them
 
 /** Values of the wire's Reason. */
 export const reasons = {
