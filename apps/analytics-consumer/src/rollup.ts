@@ -1,0 +1,114 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
+import type { Clock } from '@tidegate/units';
+import { inTransaction } from './in-transaction.js';
+import { bucketSql } from './latency-sketch.js';
+import type { Sink } from './sink.js';
+import { minuteTables, type MinuteTable } from './store-schema.js';
+
+/** Clients kept by name per minute; the rest is one row, `~other` (analytics/N6). */
+export const clientsPerMinuteMax = 10_000;
+
+/** The principal all others of a minute are counted under. */
+export const otherClients = '~other';
+
+/** Minutes younger than this are still filled: they are compacted later. */
+const openMinutes = 2;
+
+/** Minutes compacted in one transaction. */
+const minutesPerCompaction = 60;
+
+const minuteMs = 60_000;
+
+export interface RollupOptions {
+  readonly sink: Sink;
+  readonly clock: Clock;
+  readonly clientsMax?: number;
+}
+
+/** Keeps the minute tables: they are made from the raw rows alone, each row once. */
+export interface Rollup {
+  /** Adds the rows written since the last call to the minute tables; true when there were any. */
+  run(): Promise<boolean>;
+  /** Merges the rows of closed minutes into one per key and keeps the busiest clients of each. Returns the minutes merged. */
+  compact(): Promise<number>;
+}
+
+const selects: Readonly<Record<MinuteTable, string>> = {
+  route_minutes:
+    'SELECT minute, route, service, status, count(*), count(*) FILTER (WHERE denied), sum(request_bytes), sum(response_bytes), sum(duration_us)',
+  route_latencies: `SELECT minute, route, service, status, ${bucketSql('duration_us')} AS bucket, count(*)`,
+  client_minutes:
+    'SELECT minute, principal, count(*), count(*) FILTER (WHERE denied), ' +
+    'count(*) FILTER (WHERE NOT denied AND status BETWEEN 400 AND 499), count(*) FILTER (WHERE NOT denied AND status >= 500)',
+  limit_minutes: 'SELECT minute, policy, bound_limit, count(*), count(*) FILTER (WHERE denied), count(*) FILTER (WHERE degraded)',
+};
+
+/** Requests no policy was asked about are not counted by limit. */
+const conditions: Partial<Record<MinuteTable, string>> = { limit_minutes: "AND policy <> ''" };
+
+const tables = Object.keys(minuteTables) as MinuteTable[];
+
+/** Makes the rollup of a sink's rows. */
+export function createRollup({ sink, clock, clientsMax = clientsPerMinuteMax }: RollupOptions): Rollup {
+  let rolledUp = -1;
+  return {
+    run: () => {
+      if (rolledUp === sink.lastFlush) return Promise.resolve(false);
+      return sink.exclusive(async (connection) => {
+        const upTo = sink.lastFlush;
+        await inTransaction(connection, () => rollUp(connection, upTo));
+        rolledUp = upTo;
+        return true;
+      });
+    },
+    compact: () =>
+      sink.exclusive(async (connection) => {
+        const closed = Math.floor(clock.nowMs() / minuteMs) - openMinutes;
+        const minutes = await openParts(connection, closed);
+        if (minutes.length > 0) await inTransaction(connection, () => compactMinutes(connection, minutes, clientsMax));
+        return minutes.length;
+      }),
+  };
+}
+
+async function rollUp(connection: DuckDBConnection, upTo: number): Promise<void> {
+  for (const table of tables) {
+    const keys = minuteTables[table].keys.join(', ');
+    await connection.run(
+      `INSERT INTO ${table} ${selects[table]}, ${upTo} FROM requests JOIN shapes USING (shape) ` +
+        `WHERE flush > (FROM rolled_up) AND flush <= ${upTo} ${conditions[table] ?? ''} GROUP BY ${keys}`,
+    );
+  }
+  await connection.run(`UPDATE rolled_up SET flush = ${upTo}`);
+}
+
+/** Minutes that are closed and still in parts, oldest first. */
+async function openParts(connection: DuckDBConnection, closed: number): Promise<number[]> {
+  const reader = await connection.runAndReadAll(
+    `SELECT DISTINCT minute FROM route_minutes WHERE part > 0 AND minute <= ${closed} ORDER BY minute LIMIT ${minutesPerCompaction}`,
+  );
+  return reader.getRowsJson().map(([minute]) => Number(minute));
+}
+
+async function compactMinutes(connection: DuckDBConnection, minutes: readonly number[], clientsMax: number): Promise<void> {
+  const list = minutes.join(', ');
+  for (const table of tables) {
+    const { keys, sums } = minuteTables[table];
+    const added = sums.map((sum) => `sum(${sum})::BIGINT AS ${sum}`).join(', ');
+    const merged = `SELECT ${keys.join(', ')}, ${added} FROM ${table} WHERE minute IN (${list}) GROUP BY ALL`;
+    const kept = table === 'client_minutes' ? busiestSql(merged, clientsMax) : merged;
+    await connection.run(`CREATE OR REPLACE TEMP TABLE compacted AS ${kept}`);
+    await connection.run(`DELETE FROM ${table} WHERE minute IN (${list})`);
+    await connection.run(`INSERT INTO ${table} SELECT *, 0 FROM compacted ORDER BY ALL`);
+  }
+  await connection.run('DROP TABLE compacted');
+}
+
+/** The busiest clients of each minute by name, all others added up. */
+function busiestSql(merged: string, clientsMax: number): string {
+  const { sums } = minuteTables.client_minutes;
+  const added = sums.map((sum) => `sum(${sum})::BIGINT AS ${sum}`).join(', ');
+  const place = `row_number() OVER (PARTITION BY minute ORDER BY principal = '${otherClients}', requests DESC, principal)`;
+  const named = `SELECT * REPLACE (CASE WHEN place > ${clientsMax} THEN '${otherClients}' ELSE principal END AS principal) FROM (SELECT *, ${place} AS place FROM (${merged}))`;
+  return `SELECT minute, principal, ${added} FROM (${named}) GROUP BY minute, principal`;
+}

@@ -1,0 +1,188 @@
+import { BIGINT, INTEGER, VARCHAR, type DuckDBConnection, type DuckDBType, type DuckDBValue } from '@duckdb/node-api';
+import type { Event, RequestEvent } from '@tidegate/grpc';
+import { appendRequests, appendRows, otherTable, shapeTable, toOtherValues, type OtherRow, type Table } from './append-rows.js';
+import { inTransaction } from './in-transaction.js';
+import type { Store } from './open-store.js';
+import { shapeKeyOf, toShape, type RequestRow, type Shape } from './request-columns.js';
+
+/** Last sequence of one producer in one partition. */
+export interface SequenceMark {
+  readonly producer: string;
+  readonly partition: number;
+  readonly sequence: number;
+}
+
+/** Last record of one partition of a topic. */
+export interface PositionMark {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+}
+
+/** Everything one transaction writes. */
+export interface Flush {
+  readonly requests: readonly RequestRow[];
+  readonly others: readonly OtherRow[];
+  readonly sequences: readonly SequenceMark[];
+  readonly positions: readonly PositionMark[];
+  readonly atMs: number;
+}
+
+/** What the store says was written. */
+export interface Marks {
+  readonly sequences: readonly SequenceMark[];
+  readonly positions: readonly PositionMark[];
+}
+
+/** Writes events. One connection writes; whoever else must write goes through `exclusive`. */
+export interface Sink {
+  /** The number of the shape of a request event; the next flush writes it if it is new. */
+  shapeOf(event: Event, request: RequestEvent): number;
+  /** Rows and marks in one transaction: all or nothing. Resolves when durable. */
+  write(flush: Flush): Promise<void>;
+  /** The durable marks; forgets shapes that were not written. */
+  load(): Promise<Marks>;
+  /** Runs a writing transaction between flushes. */
+  exclusive<T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T>;
+  /** Number of the last flush that has committed. */
+  readonly lastFlush: number;
+  close(): Promise<void>;
+}
+
+/** More shapes than this in memory: start naming anew. Two numbers may then stand for one shape, which no query minds. */
+const shapesMax = 50_000;
+
+/** Opens the writing side of the store. */
+export async function createSink(store: Store): Promise<Sink> {
+  const sink = new DuckDbSink(await store.connect());
+  await sink.load();
+  return sink;
+}
+
+class DuckDbSink implements Sink {
+  readonly #connection: DuckDBConnection;
+  #tail: Promise<unknown> = Promise.resolve();
+  #shapes = new Map<string, number>();
+  #newShapes: [number, Shape][] = [];
+  #nextShape = 1;
+  #knownSequences = new Set<string>();
+  #knownPositions = new Set<string>();
+  lastFlush = 0;
+
+  constructor(connection: DuckDBConnection) {
+    this.#connection = connection;
+  }
+
+  shapeOf(event: Event, request: RequestEvent): number {
+    const key = shapeKeyOf(event, request);
+    const known = this.#shapes.get(key);
+    if (known !== undefined) return known;
+    if (this.#shapes.size >= shapesMax) this.#shapes = new Map();
+    const shape = this.#nextShape;
+    this.#nextShape += 1;
+    this.#shapes.set(key, shape);
+    this.#newShapes.push([shape, toShape(event, request)]);
+    return shape;
+  }
+
+  write(flush: Flush): Promise<void> {
+    const shapes = this.#newShapes;
+    this.#newShapes = [];
+    return this.exclusive(async () => {
+      const number = this.lastFlush + 1;
+      await inTransaction(this.#connection, async () => {
+        await appendRows(this.#connection, shapeTable, shapes.map(([shape, parts]) => [shape, ...Object.values(parts)]));
+        await appendRequests(this.#connection, flush.requests, number);
+        await appendRows(this.#connection, otherTable, flush.others.map((row) => toOtherValues(row, number)));
+        await this.#mark(flush);
+      });
+      this.lastFlush = number;
+    });
+  }
+
+  exclusive<T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+    const result = this.#tail.then(() => work(this.#connection));
+    this.#tail = result.catch(() => undefined);
+    return result;
+  }
+
+  load(): Promise<Marks> {
+    return this.exclusive(async () => {
+      const [numbers] = await this.#rows(
+        'SELECT greatest((FROM rolled_up), coalesce((SELECT max(flush) FROM requests), 0), coalesce((SELECT max(flush) FROM other_events), 0)), coalesce((SELECT max(shape) FROM shapes), 0)',
+      );
+      this.lastFlush = Number(numbers?.[0]);
+      this.#nextShape = Number(numbers?.[1]) + 1;
+      // Named anew after a start: cheaper than reading them back, and only what still occurs is held.
+      this.#shapes = new Map();
+      this.#newShapes = [];
+      const sequences = (await this.#rows('SELECT producer, part, sequence FROM sequences')).map(([producer, part, sequence]) => ({
+        producer: String(producer),
+        partition: Number(part),
+        sequence: Number(sequence),
+      }));
+      const positions = (await this.#rows('SELECT topic, part, record_offset FROM positions')).map(([topic, part, offset]) => ({
+        topic: String(topic),
+        partition: Number(part),
+        offset: Number(offset),
+      }));
+      this.#knownSequences = new Set(sequences.map(keyOfSequence));
+      this.#knownPositions = new Set(positions.map(keyOfPosition));
+      return { sequences, positions };
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#tail;
+    this.#connection.closeSync();
+  }
+
+  async #rows(sql: string): Promise<readonly (readonly unknown[])[]> {
+    return (await this.#connection.runAndReadAll(sql)).getRowsJson();
+  }
+
+  /** Updates in place where a row is known, so that the tables do not grow with every flush. */
+  async #mark({ sequences, positions, atMs }: Flush): Promise<void> {
+    const sequenceRows = sequences.map((mark) => ({ key: keyOfSequence(mark), values: [mark.producer, mark.partition, BigInt(mark.sequence), BigInt(atMs)] }));
+    const positionRows = positions.map((mark) => ({ key: keyOfPosition(mark), values: [mark.topic, mark.partition, BigInt(mark.offset)] }));
+    await this.#upsert(sequenceTable, this.#knownSequences, sequenceRows);
+    await this.#upsert(positionTable, this.#knownPositions, positionRows);
+  }
+
+  async #upsert(table: MarkTable, known: Set<string>, rows: readonly { readonly key: string; readonly values: DuckDBValue[] }[]): Promise<void> {
+    const old = rows.filter(({ key }) => known.has(key));
+    if (old.length > 0) await this.#connection.run(table.updateSql(old.length), old.flatMap(({ values }) => values));
+    const fresh = rows.filter(({ key }) => !known.has(key));
+    await appendRows(this.#connection, table, fresh.map(({ values }) => values));
+    for (const { key } of fresh) known.add(key);
+  }
+}
+
+interface MarkTable extends Table {
+  readonly updateSql: (rows: number) => string;
+}
+
+/** `($1::T, $2::T), ($3::T, $4::T)` */
+const valuesSql = (rows: number, types: readonly DuckDBType[]): string =>
+  Array.from({ length: rows }, (_, row) => `(${types.map((type, at) => `$${row * types.length + at + 1}::${String(type)}`).join(', ')})`).join(', ');
+
+const sequenceTypes = [VARCHAR, INTEGER, BIGINT, BIGINT];
+const sequenceTable: MarkTable = {
+  name: 'sequences',
+  types: sequenceTypes,
+  updateSql: (rows) =>
+    `UPDATE sequences SET sequence = v.sequence, at_ms = v.at_ms FROM (VALUES ${valuesSql(rows, sequenceTypes)}) v(producer, part, sequence, at_ms) ` +
+    'WHERE sequences.producer = v.producer AND sequences.part = v.part',
+};
+
+const positionTypes = [VARCHAR, INTEGER, BIGINT];
+const positionTable: MarkTable = {
+  name: 'positions',
+  types: positionTypes,
+  updateSql: (rows) =>
+    `UPDATE positions SET record_offset = v.record_offset FROM (VALUES ${valuesSql(rows, positionTypes)}) v(topic, part, record_offset) ` +
+    'WHERE positions.topic = v.topic AND positions.part = v.part',
+};
+
+const keyOfSequence = ({ producer, partition }: SequenceMark): string => `${partition}/${producer}`;
+const keyOfPosition = ({ topic, partition }: PositionMark): string => `${partition}/${topic}`;
