@@ -1,5 +1,6 @@
 import { Server, ServerCredentials, type ServerDuplexStream } from '@grpc/grpc-js';
-import { RateLimitServiceService, Reason, type Check, type Decision, type StreamChecksRequest, type StreamChecksResponse } from '@tidegate/grpc';
+import { LimitMode, RateLimitServiceService, Reason, type Check, type Decision, type LimitResult, type StreamChecksRequest, type StreamChecksResponse } from '@tidegate/grpc';
+import { compilePolicies, limiterSchema } from '@tidegate/rate-limit';
 import { afterEach, describe, expect, it } from 'vitest';
 import { buildCheck, createLimiterClient, emptyDecision, LimiterError, type LimiterClient, type LimiterClientOptions } from './index.js';
 
@@ -212,6 +213,36 @@ describe('failure', () => {
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(link.check(check())).toMatchObject({ allowed: true, reason: Reason.LIMITER_DOWN });
   });
+});
+
+describe('local limits', () => {
+  const limit = (part: Partial<LimitResult>): LimitResult => ({ limit: 'burst', mode: LimitMode.ENFORCE, allowed: true, rate: 1, perMs: 3_600_000, burst: 12, remaining: 11, retryAfterMs: undefined, resetMs: 0, cost: 1, adjustment: undefined, overrideId: '', partition: Buffer.alloc(0), unit: '', ...part });
+
+  it('limiter/C4: enforces the limits last seen, divided by the size of the group, per client', async () => {
+    const seen = await limiter(({ items }, call) => {
+      const results = items.map(({ id, check: asked = check() }) => ({ id, outcome: { $case: 'decision' as const, value: allow(asked, { limits: [limit({}), limit({ limit: 'watch', mode: LimitMode.SHADOW, burst: 1 })] }) } }));
+      call.write(response({ groupSize: 3, results }));
+    });
+    const link = await client([seen.target]);
+    await link.check(check('alice', { verbose: true }));
+    seen.die();
+    await expect.poll(async () => (await link.check(check('warm-up', { cost: 0 }))).degraded).toBe(true);
+    for (const name of ['alice', 'bob']) {
+      const decisions = await link.checkMany(Array.from({ length: 10 }, () => check(name)));
+      expect(decisions.filter(({ allowed }) => allowed)).toHaveLength(4);
+      expect(decisions.at(-1)).toMatchObject({ allowed: false, degraded: true, reason: Reason.LIMITER_DOWN, boundLimit: 'burst', localDivisor: 3 });
+    }
+    expect(await link.check(buildCheck('never-seen', { client: 'alice' }))).toMatchObject({ allowed: true, degraded: true, reason: Reason.LIMITER_DOWN });
+  });
+});
+
+it('limiter/C4: a caller with the configuration enforces each limit by its own key, also before the first decision', async () => {
+  const config = limiterSchema.parse({ policies: { users: { subject: '{client}', limits: [{ name: 'all', key: '{route}', rate: 1, per: '1h', burst: 5 }] } } });
+  const set = compilePolicies(config, 'v1');
+  const link = createLimiterClient({ targets: ['127.0.0.1:1'], clientGroup: 'spec', instance: 'spec-1', policies: () => set });
+  cleanups.push(() => link.close());
+  const decisions = await link.checkMany(Array.from({ length: 10 }, (_, n) => buildCheck('users', { client: `c${n}`, route: 'r' })));
+  expect(decisions.filter(({ allowed }) => allowed)).toHaveLength(5);
 });
 
 describe('deny cache', () => {

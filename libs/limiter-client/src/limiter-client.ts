@@ -1,5 +1,6 @@
 import { Metadata, type ChannelCredentials, type ServiceError } from '@grpc/grpc-js';
 import type { Check, CheckLimitResponse, Decision } from '@tidegate/grpc';
+import type { PolicySet } from '@tidegate/rate-limit';
 import { systemClock, type Clock } from '@tidegate/units';
 import { DeadlineWheel } from './deadline-wheel.js';
 import { DenyCache } from './deny-cache.js';
@@ -50,6 +51,8 @@ export interface LimiterClientOptions {
   /** Streams to keep open, spread over the targets; default 2. */
   readonly streams?: number;
   readonly credentials?: ChannelCredentials;
+  /** The policies, where the caller has the limiter's configuration: `local` then keeps every limit by its own key, also before the first decision. */
+  readonly policies?: () => PolicySet;
   readonly clock?: Clock;
   readonly logger?: LimiterClientLogger;
 }
@@ -91,7 +94,7 @@ class StreamingClient implements LimiterClient, PendingCheckOwner, StreamCallOwn
     if (options.targets.length === 0) throw new Error('a limiter client needs at least one target');
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#local = new LocalLimits(this.#clock);
+    this.#local = new LocalLimits(this.#clock, options.policies);
     this.#channels = new Channels(options.targets, options.credentials);
     this.#wheel = new DeadlineWheel(wheelTickMs, () => this.#clock.monotonicMs());
     this.#stats = { sent: 0, messages: 0, decided: 0, denyCached: 0, limiterDown: 0, timedOut: 0, lost: 0, reconnects: 0, openStreams: 0, groupSize: 1 };
