@@ -13,5 +13,5 @@ export function loadConfigOrExit(file: string = process.env.TIDEGATE_CONFIG ?? '
   const { config, problems } = checkConfig({ file, env: process.env });
   if (config !== undefined) return config;
   process.stderr.write(`${problems.map((problem) => formatProblem(problem)).join('\n')}\n`);
-  process.exit(exitUsage);
+  return process.exit(exitUsage);
 }

@@ -57,13 +57,13 @@ function parseParts(tree: SourceNode): { parts: ParsedParts; problems: ConfigPro
   const problems = Object.keys(plain)
     .filter((key) => !(key in tidegateSchema.shape))
     .map((key) => unknownKey([key], context));
-  const parts: Record<string, unknown> = {};
+  const parts: { [key: string]: unknown } & ParsedParts = {};
   for (const [key, schema] of Object.entries<z.ZodType>(tidegateSchema.shape)) {
     const result = schema.safeParse(plain[key]);
     if (result.success) parts[key] = result.data;
     else problems.push(...toProblems(result.error.issues, context, [key]));
   }
-  return { parts: parts as ParsedParts, problems };
+  return { parts, problems };
 }
 
 const placeText = ({ file, line, column }: ConfigProblem): string => `${file}:${line}:${column}`;

@@ -1,4 +1,4 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node, type Pair, type YAMLMap } from 'yaml';
+import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node, type YAMLMap } from 'yaml';
 import type { ConfigProblem } from './config-error.js';
 import { problemAt, type Place, type SourceEntry, type SourceNode, type SourcePath } from './source-tree.js';
 import type { Substitute } from './substitute.js';
@@ -45,6 +45,9 @@ const plainYamlMessages: Readonly<Record<string, string>> = {
   'With stringKeys, all keys must be strings': 'keys must be plain text',
   'Source contains multiple documents; please use YAML.parseAllDocuments()': 'one file holds one document; remove what follows "---"',
 };
+
+/** The core schema has no other kinds, but for whole numbers beyond 2^53, which a reader of numbers does not take. */
+const isCoreScalar = (value: unknown): value is string | number | boolean => ['string', 'number', 'boolean'].includes(typeof value);
 
 class TreeTooLarge extends Error {
   constructor(readonly problem: ConfigProblem) {
@@ -98,7 +101,7 @@ class TreeReader {
 
   #readMap(map: YAMLMap, place: Place, path: SourcePath): SourceNode {
     const entries = new Map<string, SourceEntry>();
-    for (const { key, value } of map.items as Pair[]) {
+    for (const { key, value } of map.items) {
       if (!isScalar(key)) continue;
       const name = String(key.value);
       const keyPlace = this.placeAt(key.range?.[0] ?? 0);
@@ -115,7 +118,6 @@ class TreeReader {
       if (result.problem !== undefined) this.problem(place, path, result.problem);
       return { kind: 'scalar', place, value: result.value, ...(result.isSubstituted ? { template: value } : {}) };
     }
-    const isCore = value === null || ['string', 'number', 'boolean'].includes(typeof value);
-    return { kind: 'scalar', place, value: isCore ? (value as string | number | boolean | null) : String(value) };
+    return { kind: 'scalar', place, value: isCoreScalar(value) ? value : null };
   }
 }
