@@ -9,3 +9,5 @@ export type { CompiledLimit, CompiledPolicy, PolicySet } from './policy-set.js';
 export { buildBucketKey, prepareCheck, prepareForPolicy, type BucketCall, type PreparedCheck } from './prepare-check.js';
 export { shareLevel } from './share-level.js';
 export { toDecision, toFailureDecision, type DecisionDetails } from './to-decision.js';
+export { retryAfterSeconds, toDenial, type Denial, type DenialOptions } from './to-denial.js';
+export { toRateLimitFields } from './to-rate-limit-fields.js';

@@ -1,4 +1,4 @@
-import type { LimitMode, Reason } from '@tidegate/grpc';
+import type { AdjustmentSource, LimitMode, Reason } from '@tidegate/grpc';
 
 // The numbers of the wire enums, without loading the gRPC runtime that the generated module imports.
 // oxlint-disable typescript/no-unsafe-enum-assignment -- a number is what an enum is on the wire; the spec compares them
@@ -16,3 +16,6 @@ export const reasons = {
 
 /** Values of the wire's LimitMode. */
 export const limitModes = { enforce: 1 as LimitMode.ENFORCE, shadow: 2 as LimitMode.SHADOW } as const;
+
+/** Values of the wire's AdjustmentSource. */
+export const adjustmentSources = { model: 1 as AdjustmentSource.MODEL } as const;
