@@ -1,0 +1,41 @@
+import type { EventPublisher } from '@tidegate/event-publisher';
+import type { Stage } from '@tidegate/pipeline';
+import type { Clock } from '@tidegate/units';
+import type { IngressExchange } from '../ingress-exchange.js';
+import type { IngressMetrics } from '../ingress-metrics.js';
+import { buildRequestEvent, type EventSource, type ExchangeEnd } from '../request-event.js';
+import type { RequestLog } from '../request-log.js';
+
+export interface RecordRequestOptions {
+  readonly publisher: EventPublisher;
+  readonly source: EventSource;
+  readonly metrics: IngressMetrics;
+  readonly log: RequestLog;
+  readonly clock: Clock;
+}
+
+/**
+ * At the end of every exchange: metrics, at most one log line, exactly one request event (analytics/N1). Stands outside
+ * rescueErrors, so it sees the status that was really sent.
+ */
+export function recordRequest({ publisher, source, metrics, log, clock }: RecordRequestOptions): Stage<IngressExchange> {
+  return async function recordRequest(exchange, next) {
+    try {
+      await next();
+    } finally {
+      const end: ExchangeEnd = { status: finalStatus(exchange), endedAtMonotonicMs: clock.monotonicMs() };
+      metrics.record(exchange.route?.name ?? '-', end.status, end.endedAtMonotonicMs - exchange.arrivedAtMonotonicMs);
+      metrics.recordBytes(exchange.requestBytes, exchange.response.bodyBytes);
+      if (exchange.fault !== undefined) metrics.recordFault(exchange.fault.code);
+      log(exchange, end);
+      const written = publisher.publish(buildRequestEvent(exchange, end, source), exchange.principalKey);
+      if (written !== undefined) await written;
+    }
+  };
+}
+
+/** 499 when the client left before the answer began (gateway/H9), else what was sent. */
+function finalStatus({ response, cancellation, fault }: IngressExchange): number {
+  if (response.isStarted) return response.status;
+  return cancellation.reason?.status ?? fault?.status ?? 500;
+}
