@@ -23,6 +23,8 @@ export interface RequestBody {
   readonly stream: Readable | null;
   /** Content-Length; null when chunked; 0 without a body. */
   readonly bytesAnnounced: number | null;
+  /** Bytes of it received so far, where the body comes off a socket. */
+  readonly bytesReceived?: number;
   /** Says that the body is wanted now: answers `Expect: 100-continue` if the client waits for it (gateway/H8). */
   wanted(): void;
 }
@@ -48,6 +50,8 @@ export interface ResponseSink {
   readonly status: number;
   /** Body bytes accepted so far. */
   readonly bodyBytes: number;
+  /** Why it was aborted, once it was. */
+  readonly abortReason?: Fault | undefined;
   /** A 103, or another 1xx a tier wants to pass. Never throws. */
   informational(status: number, fields: Fields): void;
   start(head: ResponseHead): void;

@@ -1,0 +1,194 @@
+import { createServer, ServerResponse, type Server } from 'node:http';
+import { Server as NetServer, type AddressInfo, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { Fault } from '@tidegate/fault';
+import { strictTargetRules, type TargetRules } from '@tidegate/routing';
+import type { Clock, ListenAddress } from '@tidegate/units';
+import { ClientConnection } from './client-connection.js';
+import { FlushQueue } from './flush-queue.js';
+import { GatewayRequest } from './gateway-request.js';
+import { connectionOf, ownSocket } from './gateway-socket.js';
+import type { ExchangeParts, HttpExchange } from './http-exchange.js';
+import type { DrainConfig } from './listeners-schema.js';
+import type { ParserError, Refusal } from './refusal.js';
+import type { ServerContext, ServerLogger } from './server-context.js';
+import { publicLimits, type ServerLimits } from './server-limits.js';
+
+export interface GatewayServerOptions<E extends HttpExchange> {
+  /** The listener's name, as exchanges' peers carry it. */
+  readonly name: string;
+  readonly address: ListenAddress;
+  /** Default: those of a client-facing listener. */
+  readonly limits?: ServerLimits;
+  /** Default: the strict ones (gateway/R3). */
+  readonly target?: TargetRules;
+  readonly allowUnderscoreFields?: boolean;
+  /** True on the egress listener only: whoever can reach it may send reserved fields, and verifyCaller checks them. */
+  readonly keepReservedFields?: boolean;
+  /** Makes the tier's own exchange, of one class. */
+  readonly createExchange: (parts: ExchangeParts) => E;
+  /** The pipeline. Resolves when the answer ended or was aborted. */
+  readonly onExchange: (exchange: E) => Promise<void>;
+  /** Told of every request that was answered before a stage could see it. */
+  readonly onRefused?: (refusal: Refusal) => void;
+  readonly logger: ServerLogger;
+  readonly clock: Clock;
+}
+
+const sweepEveryMs = 500;
+
+/**
+ * A listener: HTTP/1.1 by node:http, with nothing in front of the pipeline that answers by itself but our own refusals
+ * (gateway/H1).
+ */
+export class GatewayServer<E extends HttpExchange> {
+  readonly #http: Server;
+  readonly #address: ListenAddress;
+  readonly #context: ServerContext<E>;
+  readonly #connections = new Set<ClientConnection<E>>();
+  #sweeper: NodeJS.Timeout | undefined;
+  #sweptAtMs = 0;
+  #onEmpty: (() => void) | undefined;
+
+  constructor(options: GatewayServerOptions<E>) {
+    const { limits = publicLimits, target = strictTargetRules } = options;
+    const flushes = new FlushQueue();
+    this.#address = options.address;
+    this.#context = {
+      name: options.name,
+      rules: {
+        ...limits,
+        target,
+        allowUnderscoreFields: options.allowUnderscoreFields ?? false,
+        keepReservedFields: options.keepReservedFields ?? false,
+      },
+      limits,
+      clock: options.clock,
+      logger: options.logger,
+      createExchange: options.createExchange,
+      onExchange: options.onExchange,
+      onRefused: options.onRefused,
+      isDraining: false,
+      inFlight: 0,
+      flushSoon: (sink) => flushes.add(sink),
+    };
+    this.#http = this.#createHttpServer(limits);
+  }
+
+  /** Exchanges whose stages run. */
+  get inFlight(): number {
+    return this.#context.inFlight;
+  }
+
+  /** Open connections. */
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  /** Resolves with the address that was bound (port 0: one the system chose); rejects when it cannot be. */
+  async listen(): Promise<ListenAddress> {
+    const { host, port } = this.#address;
+    await new Promise<void>((resolve, reject) => {
+      this.#http.once('error', reject);
+      this.#http.listen({ host, port, backlog: 4096 }, () => {
+        this.#http.off('error', reject);
+        resolve();
+      });
+    });
+    this.#http.on('error', (err) => this.#context.logger.error({ err }, 'the listener failed'));
+    this.#sweptAtMs = this.#context.clock.monotonicMs();
+    this.#sweeper = setInterval(() => this.sweep(), sweepEveryMs).unref();
+    return { host, port: (this.#http.address() as AddressInfo).port };
+  }
+
+  /**
+   * Stops without failing a request (gateway/H12): accepts for `delayMs` more while every answer closes its connection,
+   * then stops listening and waits for what is in flight and for connections that were not answered yet. What is left
+   * `timeoutMs` after the call is ended.
+   */
+  async drain({ delayMs, timeoutMs }: DrainConfig): Promise<void> {
+    this.#context.isDraining = true;
+    const emptied = new Promise<void>((resolve) => {
+      this.#onEmpty = resolve;
+    });
+    await sleep(Math.min(delayMs, timeoutMs));
+    // Not http's own close: that would cut the idle connections.
+    NetServer.prototype.close.call(this.#http);
+    if (this.#connections.size > 0) await Promise.race([emptied, sleep(Math.max(0, timeoutMs - delayMs))]);
+    for (const connection of this.#connections) connection.terminate(new Fault('draining', 'the gateway has no more time'));
+    await sleep(0);
+    await this.close();
+  }
+
+  /** Ends everything at once. */
+  async close(): Promise<void> {
+    clearInterval(this.#sweeper);
+    const isListening = this.#http.listening;
+    await new Promise<void>((resolve) => {
+      if (isListening) this.#http.close(() => resolve());
+      for (const connection of this.#connections) connection.destroy();
+      if (!isListening) resolve();
+    });
+    this.#http.closeAllConnections();
+  }
+
+  /** Looks at every connection's times; called by a timer of the server's own. */
+  sweep(): void {
+    const nowMs = this.#context.clock.monotonicMs();
+    const elapsedMs = nowMs - this.#sweptAtMs;
+    this.#sweptAtMs = nowMs;
+    for (const connection of this.#connections) connection.sweep(elapsedMs);
+  }
+
+  #createHttpServer(limits: ServerLimits): Server {
+    const options = {
+      IncomingMessage: GatewayRequest,
+      ServerResponse,
+      requireHostHeader: false,
+      insecureHTTPParser: false,
+      // Empty requests are most: they skip the life cycle of a stream that nobody reads.
+      optimizeEmptyRequests: true,
+      shouldUpgradeCallback: () => false,
+      maxHeaderSize: limits.requestLineBytesMax + limits.fieldBytesMax,
+      headersTimeout: limits.headerTimeoutMs,
+      requestTimeout: 0,
+      keepAliveTimeout: 0,
+      connectionsCheckingInterval: 1_000,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: 60_000,
+    };
+    const http = createServer(options as never) as Server;
+    // Every field is counted by us; Node would drop those above its bound without a word.
+    http.maxHeadersCount = 0;
+    const take = (request: GatewayRequest, response: ServerResponse) =>
+      connectionOf<ClientConnection<E>>(request.socket).accept(request, response);
+    http.on('connection', (socket: Socket) => this.#connected(socket));
+    http.on('request', take as never);
+    http.on('checkContinue', take as never);
+    http.on('checkExpectation', take as never);
+    http.on('connect', (request: GatewayRequest, socket: Duplex) =>
+      connectionOf<ClientConnection<E>>(socket as Socket).refuseConnect(request.url ?? ''));
+    http.on('upgrade', (_request: GatewayRequest, socket: Duplex) => socket.destroy());
+    http.on('clientError', (error: ParserError, socket: Duplex) =>
+      connectionOf<ClientConnection<E>>(socket as Socket).parserFailed(error));
+    return http;
+  }
+
+  #connected(socket: Socket): void {
+    const connection = new ClientConnection(socket, this.#context);
+    ownSocket(socket, connection);
+    this.#connections.add(connection);
+    socket.on('close', () => {
+      this.#connections.delete(connection);
+      if (this.#connections.size === 0) this.#onEmpty?.();
+    });
+  }
+}
+
+/** Makes a listener; `listen` binds it. */
+export function createGatewayServer<E extends HttpExchange>(options: GatewayServerOptions<E>): GatewayServer<E> {
+  return new GatewayServer(options);
+}
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));

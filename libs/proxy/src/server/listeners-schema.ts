@@ -1,0 +1,59 @@
+import { targetRulesShape } from '@tidegate/routing';
+import { durationMs, listenAddress, parseListenAddress, type ListenAddress } from '@tidegate/units';
+import { z } from 'zod';
+import { cidr } from '../trusted-proxies.js';
+
+const addressOr = (fallback: string) => listenAddress().default(parseListenAddress(fallback) ?? { host: '127.0.0.1', port: 0 });
+
+const clientListener = (fallback: string) =>
+  z.strictObject({
+    address: addressOr(fallback),
+    clientAddressFrom: z.enum(['peer', 'x-forwarded-for', 'forwarded']).default('peer'),
+    trustedProxies: z.array(cidr()).default([]),
+    allowUnderscoreFields: z.boolean().default(false),
+    ...targetRulesShape,
+  });
+
+const internalListener = (fallback: string) => z.strictObject({ address: addressOr(fallback) }).prefault({});
+
+/** Schema of `listeners`: who listens where, and whom it believes (gateway/H4, H5). */
+export const listenersSchema = z
+  .strictObject({
+    public: clientListener('0.0.0.0:8080').prefault({}),
+    /** For recorded traffic; absent unless configured, refused in production. */
+    replay: clientListener('127.0.0.1:8081').optional(),
+    egress: internalListener('127.0.0.1:8090'),
+    limiter: internalListener('127.0.0.1:50051'),
+    analytics: internalListener('127.0.0.1:8085'),
+    /** Of all apps in one process; apart, each has its own. */
+    ops: z
+      .strictObject({
+        address: addressOr('127.0.0.1:9100'),
+        ingress: addressOr('127.0.0.1:9101'),
+        limiter: addressOr('127.0.0.1:9102'),
+        egress: addressOr('127.0.0.1:9103'),
+        analytics: addressOr('127.0.0.1:9104'),
+      })
+      .prefault({}),
+  })
+  .prefault({});
+
+/** All listeners of a configuration. */
+export type ListenersConfig = z.output<typeof listenersSchema>;
+
+/** A listener that faces clients. */
+export type ListenerConfig = ListenersConfig['public'];
+
+/** A listener only Tidegate's own tiers and operators use. */
+export interface InternalListenerConfig {
+  readonly address: ListenAddress;
+}
+
+/** Schema of `drain`: how a gateway stops (gateway/H12). */
+export const drainSchema = z
+  .strictObject({ delay: durationMs(0, 300_000).default(5_000), timeout: durationMs(0, 3_600_000).default(30_000) })
+  .prefault({})
+  .transform(({ delay, timeout }) => ({ delayMs: delay, timeoutMs: timeout }));
+
+/** How long to go on accepting, and when to end what is still there, both from the signal on. */
+export type DrainConfig = z.output<typeof drainSchema>;
