@@ -6,7 +6,7 @@ import type { Clock } from '@tidegate/units';
 import type { EgressExchange } from './egress-exchange.js';
 
 export interface EgressEventsOptions {
-  readonly publisher: EventPublisher;
+  readonly publisher: Pick<EventPublisher, 'publish'>;
   readonly instance: string;
   readonly configVersion: () => string;
   readonly clock: Clock;

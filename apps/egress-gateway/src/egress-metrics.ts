@@ -8,6 +8,8 @@ export interface EgressMetrics {
   recordFault(code: string): void;
   recordRetry(service: string): void;
   recordBreakerChange(service: string, upstream: string, to: string): void;
+  /** From now on load, breakers and health of these are read at each scrape. */
+  watch(services: readonly UpstreamService[]): void;
 }
 
 interface Series {
@@ -18,14 +20,13 @@ interface Series {
 /** Numbers of a breaker's states in the gauge. */
 const stateNumbers = { closed: 0, 'half-open': 1, open: 2 } as const;
 
-/** Makes the metrics; what `services` hold is read at each scrape. */
-export function createEgressMetrics(registry: Registry, services: readonly UpstreamService[]): EgressMetrics {
+/** Makes the metrics. */
+export function createEgressMetrics(registry: Registry): EgressMetrics {
   const requests = counter(registry, { name: 'tidegate_egress_requests_total', help: 'Requests ended, by service and status.', labelNames: ['service', 'status'] });
   const durations = histogram(registry, { name: 'tidegate_egress_request_duration_seconds', help: 'Time from head to end of answer.', labelNames: ['service'] });
   const faults = counter(registry, { name: 'tidegate_egress_faults_total', help: 'Answers made by the gateway itself, by fault code.', labelNames: ['code'] });
   const retries = counter(registry, { name: 'tidegate_egress_retries_total', help: 'Attempts after the first.', labelNames: ['service'] });
   const changes = counter(registry, { name: 'tidegate_egress_breaker_changes_total', help: 'Breaker changes, by new state.', labelNames: ['service', 'upstream', 'to'] });
-  watchServices(registry, services);
   // Resolving labels costs more than counting: each pair is resolved once. Bounded: services x statuses.
   const known = new Map<string, Map<number, Series>>();
   const seriesOf = (service: string, status: number): Series => {
@@ -47,6 +48,7 @@ export function createEgressMetrics(registry: Registry, services: readonly Upstr
     recordFault: (code) => faults.inc({ code }),
     recordRetry: (service) => retries.inc({ service }),
     recordBreakerChange: (service, upstream, to) => changes.inc({ service, upstream, to }),
+    watch: (services) => watchServices(registry, services),
   };
 }
 

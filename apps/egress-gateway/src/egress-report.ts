@@ -1,3 +1,4 @@
+import type { Fault } from '@tidegate/fault';
 import { endUncertain } from '@tidegate/proxy';
 import type { EgressExchange } from './egress-exchange.js';
 
@@ -5,8 +6,8 @@ import type { EgressExchange } from './egress-exchange.js';
  * Value of `x-tidegate-egress`, from egress to ingress in every answer (gateway/H5, analytics/N2): upstream, attempts,
  * breaker of the service, ms to the upstream's head; the code of a fault of ours; whether the body's end is uncertain.
  */
-export function toEgressReport(exchange: EgressExchange): string {
-  const { call, destination, fault } = exchange;
+export function toEgressReport(exchange: EgressExchange, fault?: Fault): string {
+  const { call, destination } = exchange;
   const upstream = call?.endpoint.name ?? '';
   const breaker = destination?.service.circuit.state ?? '';
   const headMs = call === undefined || call.headMs === 0 ? '0' : call.headMs.toFixed(1);

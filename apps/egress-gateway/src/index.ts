@@ -1,1 +1,2 @@
-// Filled by the first export.
+export { bootstrap, type BootstrapOptions, type RunningEgress } from './bootstrap.js';
+export type { EgressGatewayConfig, EgressGatewaySecrets } from './config.js';

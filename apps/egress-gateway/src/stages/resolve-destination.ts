@@ -10,7 +10,8 @@ export function resolveDestination(snapshot: () => Snapshot): Stage<EgressExchan
     const destination = snapshot().destinations.get(route);
     if (destination === undefined) throw new Fault('upstream-unavailable', `no route "${route}" in this configuration`);
     exchange.destination = destination;
-    exchange.deadlineAtMs = Math.min(exchange.deadlineAtMs, exchange.arrivedAtMonotonicMs + destination.timeoutMs);
+    const allowedAtMs = exchange.arrivedAtMonotonicMs + destination.timeoutMs;
+    exchange.deadlineAtMs = Math.min(exchange.deadlineAtMs, exchange.linkDeadlineAtMs, allowedAtMs);
     await next();
   };
 }

@@ -25,8 +25,11 @@ export interface CircuitOptions {
 /** Work that came to an end which counts as an error although it has a value, such as a 5xx or a slow answer (gateway/U4). */
 export class CountedError<T> extends Error {
   override readonly name = 'CountedError';
-  constructor(readonly value: T) {
+  readonly value: T;
+
+  constructor(value: T) {
     super('counted as an error');
+    this.value = value;
   }
 }
 

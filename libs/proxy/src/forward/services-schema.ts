@@ -139,14 +139,3 @@ export const servicesSchema = z.record(name(), serviceSchema);
 
 /** Services by name. */
 export type ServicesConfig = Readonly<Record<string, ServiceConfig>>;
-
-/** Schema of `egress` in `tidegate.yaml`. */
-export const egressSchema = z.strictObject({
-  /** direct: this product balances and retries itself; in a mesh the mesh does. */
-  mode: z.literal('direct').default('direct'),
-  /** Where ingress finds the egress gateways; default: the address of the listener `egress`. */
-  targets: z.array(originUrl()).min(1).max(64).optional(),
-});
-
-/** The `egress` section. */
-export type EgressConfig = z.output<typeof egressSchema>;

@@ -1,4 +1,4 @@
-import { Fault } from '@tidegate/fault';
+import { Fault, toFault } from '@tidegate/fault';
 import type { Cancellation, Fields, RequestBody, RequestHead, ResponseSink } from '@tidegate/pipeline';
 import type { Clock } from '@tidegate/units';
 import type { Dispatcher } from 'undici';
@@ -150,8 +150,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler, Expiring {
     this.headMs = this.#options.clock.monotonicMs() - this.#sentAtMs;
     this.isCloseDelimited = framing === 'close-delimited' || this.#options.isEndUncertain?.(parsed) === true;
     this.isDiscarded = discardStatuses.includes(status);
-    if (!this.isDiscarded) response.start({ status, fields: this.#options.toResponseFields(parsed, this), isCloseDelimited: this.isCloseDelimited });
-    this.#headIsThere();
+    if (this.isDiscarded || this.#startAnswer(parsed)) this.#headIsThere();
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
@@ -194,6 +193,20 @@ export class UpstreamCall implements Dispatcher.DispatchHandler, Expiring {
       response.abort(this.bodyFault);
     }
     this.#end();
+  }
+
+  /** False: the sink could not write such a head. */
+  #startAnswer(parsed: ParsedFields): boolean {
+    const { status, isCloseDelimited } = this;
+    try {
+      const fields = this.#options.toResponseFields(parsed, this);
+      this.#options.response.start({ status, fields, isCloseDelimited });
+      return true;
+    } catch (error) {
+      this.status = 0;
+      this.abort(toFault(error));
+      return false;
+    }
   }
 
   #headIsThere(): void {

@@ -1,4 +1,5 @@
 import { fieldValue, type Fields, type RequestBody } from '@tidegate/pipeline';
+import { isReservedField } from '../reserved-fields.js';
 import { flattenFields, type ParsedFields } from './response-framing.js';
 
 /** Names that frame, route or describe a whole message: never in a trailer section (RFC 9110 section 6.5.1). */
@@ -13,7 +14,6 @@ const hopByHop = new Set([
 ]);
 
 const isHopByHop = (name: string): boolean => hopByHop.has(name);
-const isReserved = (name: string): boolean => name.startsWith('x-tidegate-') || name.startsWith('l5d-');
 
 /** Fields a gateway adds: who names them in Connection does not remove them (gateway/H3). */
 const added = new Set(['forwarded', 'traceparent', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-request-id']);
@@ -32,7 +32,7 @@ export function toRequestFields(fields: readonly string[], body: RequestBody, ke
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i] ?? '';
     if (setByUndici.has(name)) continue;
-    if (isReserved(name)) {
+    if (isReservedField(name)) {
       if (keepsReserved || name === 'x-tidegate-principal') kept.push(name, fields[i + 1] ?? '');
     } else if (!isHopByHop(name) && (nominated?.includes(name) !== true || added.has(name))) kept.push(name, fields[i + 1] ?? '');
   }
@@ -59,13 +59,13 @@ export function toResponseFields(parsed: ParsedFields, keepsReserved: boolean): 
   const nominated = nominatedByOne(parsed['connection']);
   return flattenFields(
     parsed,
-    (name) => isHopByHop(name) || (!keepsReserved && isReserved(name)) || nominated?.includes(name) === true,
+    (name) => isHopByHop(name) || (!keepsReserved && isReservedField(name)) || nominated?.includes(name) === true,
   );
 }
 
 /** Trailers that may pass; undefined when there are none. */
 export function toTrailers(parsed: ParsedFields): Fields | undefined {
-  const trailers = flattenFields(parsed, (name) => isHopByHop(name) || isReserved(name) || neverTrailers.has(name));
+  const trailers = flattenFields(parsed, (name) => isHopByHop(name) || isReservedField(name) || neverTrailers.has(name));
   return trailers.length === 0 ? undefined : trailers;
 }
 
