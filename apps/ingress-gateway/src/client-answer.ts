@@ -36,6 +36,10 @@ export class ClientAnswer implements ResponseSink {
     return this.#client.bodyBytes;
   }
 
+  get abortReason(): Fault | undefined {
+    return this.#client.abortReason;
+  }
+
   informational(status: number, fields: Fields): void {
     this.#client.informational(status, fields);
   }
@@ -63,7 +67,6 @@ export class ClientAnswer implements ResponseSink {
 
   abort(reason: Fault): void {
     this.#exchange.isAnswerCut = true;
-    this.#exchange.fault ??= reason;
     this.#client.abort(reason);
   }
 }

@@ -1,1 +1,1 @@
-// Filled by the first export.
+export { bootstrap, type BootstrapOptions, type RunningIngress } from './bootstrap.js';

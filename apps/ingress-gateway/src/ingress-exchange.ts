@@ -25,8 +25,6 @@ export class IngressExchange extends HttpExchange {
   principal: Principal = anonymousPrincipal;
   /** `jwt:alice`, `key:k_01`, `address:192.0.2.7`: resolveClient, then authenticate. */
   principalKey = '';
-  /** Name of the field that carried the credential and stays here; authenticate. */
-  credentialField: string | undefined = undefined;
   authenticateMs = 0;
   /** limitRate. */
   decision: Decision | undefined = undefined;

@@ -1,4 +1,4 @@
-import { counter, gauge, histogram, type Counter, type Histogram, type Registry } from '@tidegate/observability';
+import { counter, histogram, type Counter, type Histogram, type Registry } from '@tidegate/observability';
 
 /** What the ingress counts. Labels come from the config and from closed lists, never from requests (gateway/O2). */
 export interface IngressMetrics {
@@ -13,20 +13,13 @@ interface Series {
   readonly duration: Histogram.Internal<'route'>;
 }
 
-/** Makes the metrics; `inFlight` is read at each scrape. */
-export function createIngressMetrics(registry: Registry, inFlight: () => number): IngressMetrics {
+/** Makes the metrics. */
+export function createIngressMetrics(registry: Registry): IngressMetrics {
   const requests = counter(registry, { name: 'tidegate_ingress_requests_total', help: 'Requests ended, by route and status.', labelNames: ['route', 'status'] });
   const durations = histogram(registry, { name: 'tidegate_ingress_request_duration_seconds', help: 'Time from head to end of answer.', labelNames: ['route'] });
   const faults = counter(registry, { name: 'tidegate_ingress_faults_total', help: 'Answers made by the gateway itself, by fault code.', labelNames: ['code'] });
   const received = counter(registry, { name: 'tidegate_ingress_request_bytes_total', help: 'Body bytes received.' });
   const sent = counter(registry, { name: 'tidegate_ingress_response_bytes_total', help: 'Body bytes sent.' });
-  gauge(registry, {
-    name: 'tidegate_ingress_requests_in_flight',
-    help: 'Requests being worked on.',
-    collect() {
-      this.set(inFlight());
-    },
-  });
   // Resolving labels costs more than counting: each pair is resolved once. Bounded: routes x statuses.
   const known = new Map<string, Map<number, Series>>();
   const seriesOf = (route: string, status: number): Series => {

@@ -2,7 +2,7 @@ import { compose, type Pipeline } from '@tidegate/pipeline';
 import { identifyRequest, rescueErrors, type IdentifyRequestOptions, type RescueErrorsOptions } from '@tidegate/proxy';
 import type { IngressExchange } from './ingress-exchange.js';
 import { authenticate, type AuthenticateOptions } from './stages/authenticate.js';
-import { authorize } from './stages/authorize.js';
+import { authorize, type AuthorizeOptions } from './stages/authorize.js';
 import { forwardToEgress, type ForwardToEgressOptions } from './stages/forward-to-egress.js';
 import { limitRate, type LimitRateOptions } from './stages/limit-rate.js';
 import { matchRoute, type MatchRouteOptions } from './stages/match-route.js';
@@ -12,10 +12,11 @@ import { resolveClient, type ResolveClientOptions } from './stages/resolve-clien
 /** What the stages need, by stage. */
 export type PipelineOptions = IdentifyRequestOptions &
   RecordRequestOptions &
-  RescueErrorsOptions &
+  RescueErrorsOptions<IngressExchange> &
   ResolveClientOptions &
   MatchRouteOptions &
-  AuthenticateOptions & { readonly limiter: LimitRateOptions['link']; readonly forward: ForwardToEgressOptions };
+  AuthenticateOptions &
+  AuthorizeOptions & { readonly limiter: LimitRateOptions['link']; readonly forward: ForwardToEgressOptions };
 
 /**
  * The path of one request, in order:
@@ -34,7 +35,7 @@ export function createPipeline(options: PipelineOptions): Pipeline<IngressExchan
       resolveClient(options),
       matchRoute(options),
       authenticate(options),
-      authorize(),
+      authorize(options),
       limitRate({ link: limiter, clock }),
       forwardToEgress(forward),
     ],

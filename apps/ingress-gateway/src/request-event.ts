@@ -1,12 +1,6 @@
-import { BodyCompletion, type Event, type RequestEvent, type StageLatencies } from '@tidegate/grpc';
+import { BodyCompletion, type RequestEvent } from '@tidegate/grpc';
 import { clientPrefix } from './client-prefix.js';
 import type { IngressExchange } from './ingress-exchange.js';
-
-/** What the events of this process have in common. */
-export interface EventSource {
-  readonly nextId: () => string;
-  readonly instance: string;
-}
 
 /** How an exchange ended, as recordRequest found it. */
 export interface ExchangeEnd {
@@ -15,31 +9,56 @@ export interface ExchangeEnd {
   readonly endedAtMonotonicMs: number;
 }
 
-const app = 'ingress-gateway';
+/** A request of which nothing is known: route `-`, nobody, no answer. */
+export const emptyRequestEvent: RequestEvent = Object.freeze({
+  requestId: '',
+  traceId: '',
+  route: '-',
+  service: '',
+  pathTemplate: '-',
+  resourceIds: [],
+  method: '',
+  status: 0,
+  faultCode: '',
+  principal: '',
+  principalKind: 'anonymous',
+  consumer: '',
+  plan: '',
+  authenticationClass: 'anonymous',
+  clientAddress: '',
+  clientPrefix: '',
+  headerFingerprint: '',
+  policy: '',
+  boundLimit: '',
+  decisionId: '',
+  decisionReason: 0,
+  degraded: false,
+  adjustmentPercent: 0,
+  durationUs: 0,
+  stages: undefined,
+  requestBytes: 0,
+  responseBytes: 0,
+  completion: BodyCompletion.UNSPECIFIED,
+  cacheState: '',
+  breakerState: '',
+  upstream: '',
+  attempts: 0,
+  replayLine: 0,
+});
+
 const toUs = (ms: number): number => Math.max(0, Math.round(ms * 1_000));
 
-/** The one event of a request (analytics/N2). Called after its answer, so it may cost a little, but allocates once. */
-export function buildRequestEvent(exchange: IngressExchange, end: ExchangeEnd, source: EventSource): Event {
-  return {
-    id: source.nextId(),
-    atUs: Math.round(exchange.arrivedAtMs * 1_000),
-    app,
-    instance: source.instance,
-    configVersion: exchange.snapshot?.configVersion ?? '',
-    kind: { $case: 'request', value: toRequestEvent(exchange, end) },
-  };
-}
-
-function toRequestEvent(exchange: IngressExchange, end: ExchangeEnd): RequestEvent {
+/** The one event of a request (analytics/N2): what ingress measured, with the limiter's and egress's part. */
+export function toRequestEvent(exchange: IngressExchange, end: ExchangeEnd): RequestEvent {
   const { route, principal, decision, egress } = exchange;
-  const bound = decision?.limits[0];
+  const bound = decision?.limits.find(({ limit }) => limit === decision.boundLimit);
   return {
     requestId: exchange.requestId,
     traceId: exchange.traceId,
     route: route?.name ?? '-',
     service: route?.service ?? '',
     pathTemplate: route?.template ?? '-',
-    resourceIds: [...exchange.resourceIds],
+    resourceIds: exchange.resourceIds as string[],
     method: exchange.head.method,
     status: end.status,
     faultCode: exchange.fault?.code ?? '',
@@ -58,7 +77,12 @@ function toRequestEvent(exchange: IngressExchange, end: ExchangeEnd): RequestEve
     degraded: decision?.degraded ?? false,
     adjustmentPercent: bound?.adjustment?.multiplierPercent ?? 0,
     durationUs: toUs(end.endedAtMonotonicMs - exchange.arrivedAtMonotonicMs),
-    stages: toStageLatencies(exchange),
+    stages: {
+      authenticateUs: toUs(exchange.authenticateMs),
+      limitUs: toUs(exchange.limitMs),
+      egressHeadUs: toUs(exchange.egressHeadMs),
+      upstreamHeadUs: toUs(egress?.headMs ?? 0),
+    },
     requestBytes: exchange.requestBytes,
     responseBytes: exchange.response.bodyBytes,
     completion: toCompletion(exchange),
@@ -66,21 +90,16 @@ function toRequestEvent(exchange: IngressExchange, end: ExchangeEnd): RequestEve
     breakerState: egress?.breaker ?? '',
     upstream: egress?.upstream ?? '',
     attempts: egress?.attempts ?? 0,
-    replayLine: 0,
-  };
-}
-
-function toStageLatencies(exchange: IngressExchange): StageLatencies {
-  const { authenticateMs, limitMs, egressHeadMs, egress } = exchange;
-  return {
-    authenticateUs: toUs(authenticateMs),
-    limitUs: toUs(limitMs),
-    egressHeadUs: toUs(egressHeadMs),
-    upstreamHeadUs: toUs(egress?.headMs ?? 0),
+    replayLine: exchange.peer.listener === 'replay' ? replayLineOf(exchange.requestId) : 0,
   };
 }
 
 function toCompletion(exchange: IngressExchange): BodyCompletion {
   if (exchange.cancellation.reason !== undefined || exchange.isAnswerCut) return BodyCompletion.ABORTED;
   return exchange.isEndUncertain ? BodyCompletion.UNKNOWN : BodyCompletion.COMPLETE;
+}
+
+/** `replay-<run>-<line>`: the place of the request in the log it was recorded in. */
+function replayLineOf(requestId: string): number {
+  return requestId.startsWith('replay-') ? Number(requestId.slice(requestId.lastIndexOf('-') + 1)) || 0 : 0;
 }

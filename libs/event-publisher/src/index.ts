@@ -5,6 +5,7 @@ export { createKafkaClient, type KafkaClientConfig, type KafkaTimeouts } from '.
 export { ensureTopic, type TopicNeed } from './kafka/ensure-topic.js';
 export { createKafkaTransport } from './kafka/kafka-transport.js';
 export { patchKafkajs } from './kafka/patch-kafkajs.js';
+export { openProcessPublisher, type ProcessPublisherOptions } from './open-process-publisher.js';
 export type { PublisherStats } from './publisher-counters.js';
 export type { PublisherLogger } from './publisher-logger.js';
 export { BatchRefusedError, type EventTransport, type LiveBatch, type OutgoingBatch } from './transport.js';

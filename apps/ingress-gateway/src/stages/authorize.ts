@@ -1,19 +1,24 @@
+import { insufficientScope, type Authenticator } from '@tidegate/auth';
 import { Fault } from '@tidegate/fault';
 import type { Stage } from '@tidegate/pipeline';
 import { checkAuthorization } from '@tidegate/routing';
 import type { IngressExchange } from '../ingress-exchange.js';
 
-/** Holds the principal against the route's `require`: 403, and 401's challenge form when only a scope is missing (gateway/Z1). */
-export function authorize(): Stage<IngressExchange> {
-  return async function authorize(exchange, next) {
-    const rule = exchange.route?.require;
-    if (rule !== undefined) {
-      const result = checkAuthorization(rule, exchange.principal);
-      if (result === 'insufficient-scope') {
-        const challenge = 'Bearer realm="tidegate", error="insufficient_scope"';
-        throw new Fault('insufficient-scope', 'a required scope is missing', { fields: ['www-authenticate', challenge] });
-      }
-      if (result === 'forbidden') throw new Fault('forbidden', 'the rule of the route does not hold');
+export interface AuthorizeOptions {
+  readonly authenticator: Pick<Authenticator, 'demandCredential'>;
+}
+
+/**
+ * Holds the principal against the route's `require` (gateway/Z1): 401 for nobody in particular, 403 with a challenge when
+ * a scope is all that is missing, else 403. No answer names the rule.
+ */
+export function authorize({ authenticator }: AuthorizeOptions): Stage<IngressExchange> {
+  return async function authorize({ route, principal }, next) {
+    const result = route?.require === undefined ? 'authorized' : checkAuthorization(route.require, principal);
+    if (result !== 'authorized') {
+      if (principal.kind === 'anonymous') throw authenticator.demandCredential(route?.auth);
+      if (result === 'insufficient-scope') throw insufficientScope(principal.kind);
+      throw new Fault('forbidden', `the rule of route ${route?.name ?? '-'} does not hold`);
     }
     await next();
   };

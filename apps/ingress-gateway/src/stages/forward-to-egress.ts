@@ -1,6 +1,7 @@
+import { formatPrincipal } from '@tidegate/auth';
 import { Fault } from '@tidegate/fault';
 import type { Fields, Stage } from '@tidegate/pipeline';
-import type { EgressLink } from '@tidegate/proxy';
+import { reservedFields, type EgressLink } from '@tidegate/proxy';
 import { formatTraceparent } from '@tidegate/observability';
 import type { Clock } from '@tidegate/units';
 import type { IngressExchange } from '../ingress-exchange.js';
@@ -9,12 +10,11 @@ export interface ForwardToEgressOptions {
   readonly link: EgressLink;
   /** The internal token of this moment (gateway/H5). */
   readonly internalToken: () => string;
-  readonly principalField: (principal: IngressExchange['principal']) => string;
   readonly clock: Clock;
 }
 
 /** The last stage: hands the request to egress and streams both bodies (gateway/U10, H7, H8, H9). */
-export function forwardToEgress({ link, internalToken, principalField, clock }: ForwardToEgressOptions): Stage<IngressExchange> {
+export function forwardToEgress({ link, internalToken, clock }: ForwardToEgressOptions): Stage<IngressExchange> {
   return async function forwardToEgress(exchange) {
     const { head, body, route } = exchange;
     if (route === undefined) throw new Fault('internal', 'forwardToEgress without a route');
@@ -23,7 +23,7 @@ export function forwardToEgress({ link, internalToken, principalField, clock }: 
     exchange.forwardedAtMonotonicMs = now;
     exchange.deadlineAtMs = Math.min(exchange.deadlineAtMs, now + timeoutOf(exchange));
     const fields = toEgressFields(exchange);
-    fields.push('x-tidegate-token', internalToken(), 'x-tidegate-principal', principalField(exchange.principal));
+    fields.push(reservedFields.token, internalToken(), reservedFields.principal, formatPrincipal(exchange.principal));
     await link.forward({
       head: { ...head, fields },
       body,
@@ -46,19 +46,16 @@ function timeoutOf({ route, snapshot }: IngressExchange): number {
   return route?.timeoutMs ?? snapshot?.services[route?.service ?? '']?.timeoutMs ?? 15_000;
 }
 
-/** The client's fields, less the credential where it stays here, and with what the next hop is told. */
+/** The client's fields, and what the next hop is told. */
 function toEgressFields(exchange: IngressExchange): Fields {
-  const { credentialField } = exchange;
   const fields: Fields = [];
   const received = exchange.head.fields;
   for (let i = 0; i < received.length; i += 2) {
     const name = received[i] ?? '';
-    if (name !== credentialField && name !== 'traceparent' && name !== 'x-request-id') fields.push(name, received[i + 1] ?? '');
+    if (name !== 'traceparent' && name !== 'x-request-id') fields.push(name, received[i + 1] ?? '');
   }
-  fields.push(
-    'x-request-id', exchange.requestId,
-    'traceparent', formatTraceparent(exchange.traceId, exchange.spanId, exchange.isSampled),
-    'x-tidegate-route', exchange.route?.name ?? '',
-  );
+  fields.push('x-request-id', exchange.requestId);
+  fields.push('traceparent', formatTraceparent(exchange.traceId, exchange.spanId, exchange.isSampled));
+  fields.push(reservedFields.route, exchange.route?.name ?? '');
   return fields;
 }

@@ -1,14 +1,13 @@
-import type { EventPublisher } from '@tidegate/event-publisher';
 import type { Stage } from '@tidegate/pipeline';
 import type { Clock } from '@tidegate/units';
+import type { IngressEvents } from '../ingress-events.js';
 import type { IngressExchange } from '../ingress-exchange.js';
 import type { IngressMetrics } from '../ingress-metrics.js';
-import { buildRequestEvent, type EventSource, type ExchangeEnd } from '../request-event.js';
+import type { ExchangeEnd } from '../request-event.js';
 import type { RequestLog } from '../request-log.js';
 
 export interface RecordRequestOptions {
-  readonly publisher: EventPublisher;
-  readonly source: EventSource;
+  readonly events: IngressEvents;
   readonly metrics: IngressMetrics;
   readonly log: RequestLog;
   readonly clock: Clock;
@@ -18,7 +17,7 @@ export interface RecordRequestOptions {
  * At the end of every exchange: metrics, at most one log line, exactly one request event (analytics/N1). Stands outside
  * rescueErrors, so it sees the status that was really sent.
  */
-export function recordRequest({ publisher, source, metrics, log, clock }: RecordRequestOptions): Stage<IngressExchange> {
+export function recordRequest({ events, metrics, log, clock }: RecordRequestOptions): Stage<IngressExchange> {
   return async function recordRequest(exchange, next) {
     try {
       await next();
@@ -28,8 +27,7 @@ export function recordRequest({ publisher, source, metrics, log, clock }: Record
       metrics.recordBytes(exchange.requestBytes, exchange.response.bodyBytes);
       if (exchange.fault !== undefined) metrics.recordFault(exchange.fault.code);
       log(exchange, end);
-      const written = publisher.publish(buildRequestEvent(exchange, end, source), exchange.principalKey);
-      if (written !== undefined) await written;
+      await events.requestEnded(exchange, end);
     }
   };
 }

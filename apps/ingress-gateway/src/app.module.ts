@@ -1,0 +1,103 @@
+import { Module, type DynamicModule, type FactoryProvider } from '@nestjs/common';
+import { createInternalTokens } from '@tidegate/auth';
+import { linkTargets } from '@tidegate/config';
+import type { EventPublisher } from '@tidegate/event-publisher';
+import { createLimiterClient, type LimiterLink } from '@tidegate/limiter-client';
+import type { Observability } from '@tidegate/observability';
+import type { Pipeline } from '@tidegate/pipeline';
+import { compileTrustedProxies, createNetworkEgressLink, type EgressLink } from '@tidegate/proxy';
+import type { Clock } from '@tidegate/units';
+import type { IngressGatewayConfig, IngressGatewaySecrets } from './config.js';
+import { openAuthenticator, type OpenedAuthenticator } from './open-authenticator.js';
+import { GatewayListeners, clientListeners } from './gateway-server.js';
+import { createIngressEvents, type IngressEvents } from './ingress-events.js';
+import type { IngressExchange } from './ingress-exchange.js';
+import { createIngressMetrics } from './ingress-metrics.js';
+import { createPipeline } from './pipeline.js';
+import { createRequestLog } from './request-log.js';
+import { buildSnapshot, type Snapshot } from './snapshot.js';
+import type { ListenerTrust } from './stages/resolve-client.js';
+
+/** What the app is given from outside. */
+export interface AppParts {
+  readonly config: IngressGatewayConfig;
+  readonly secrets: IngressGatewaySecrets;
+  readonly observability: Observability;
+  readonly publisher: EventPublisher;
+  readonly clock: Clock;
+  /** The limiter and egress of the same process (gateway/U10); without, both are reached over the network. */
+  readonly limiterLink?: LimiterLink | undefined;
+  readonly egressLink?: EgressLink | undefined;
+}
+
+/** Tokens of what lives as long as the app. */
+export const tokens = {
+  authenticator: Symbol('authenticator'),
+  egressLink: Symbol('egress link'),
+  events: Symbol('events'),
+  limiterLink: Symbol('limiter link'),
+  listeners: Symbol('listeners'),
+  pipeline: Symbol('pipeline'),
+  snapshot: Symbol('snapshot'),
+} as const;
+
+/** Longest a request may take to the head of its answer; the route's or the service's timeout is shorter. */
+const deadlineMs = 3_600_000;
+
+/** Table of contents of the ingress gateway, in dependency order. */
+@Module({})
+export class AppModule {
+  static create({ config, secrets, observability, publisher, clock, limiterLink, egressLink }: AppParts): DynamicModule {
+    const { logger, instance, registry } = observability;
+    const targets = linkTargets(config);
+    const providers: FactoryProvider[] = [
+      { provide: tokens.snapshot, useFactory: () => buildSnapshot(config) },
+      { provide: tokens.authenticator, useFactory: () => openAuthenticator({ config, observability, clock }) },
+      {
+        provide: tokens.limiterLink,
+        useFactory: () => limiterLink ?? createLimiterClient({ targets: targets.limiter, clientGroup: 'ingress', instance, clock, logger }),
+      },
+      { provide: tokens.egressLink, useFactory: () => egressLink ?? createNetworkEgressLink({ targets: targets.egress, clock }) },
+      { provide: tokens.events, useFactory: () => createIngressEvents({ publisher, instance, configVersion: () => config.configVersion, clock }) },
+      {
+        provide: tokens.pipeline,
+        inject: [tokens.snapshot, tokens.authenticator, tokens.limiterLink, tokens.egressLink, tokens.events],
+        // Nest hands each injected part over as a parameter of its own.
+        // oxlint-disable-next-line eslint/max-params
+        useFactory: (snapshot: Snapshot, { authenticator }: OpenedAuthenticator, limiter: LimiterLink, egress: EgressLink, events: IngressEvents) => {
+          const listeners = trustOf(config);
+          const internal = createInternalTokens({ ...secrets.internalTokenKey, instance, clock });
+          return createPipeline({
+            deadlineMs,
+            isTrustedPeer: ({ peer }) => listeners.get(peer.listener)?.isTrusted(peer.address) ?? false,
+            listeners,
+            events,
+            metrics: createIngressMetrics(registry),
+            log: createRequestLog(logger, clock),
+            snapshot: () => snapshot,
+            authenticator,
+            limiter,
+            forward: { link: egress, internalToken: () => internal.current(), clock },
+            clock,
+          });
+        },
+      },
+      {
+        provide: tokens.listeners,
+        inject: [tokens.pipeline, tokens.events],
+        useFactory: (pipeline: Pipeline<IngressExchange>, events: IngressEvents) =>
+          new GatewayListeners({ config, pipeline, events, logger, registry, clock }),
+      },
+    ];
+    return { module: AppModule, providers };
+  }
+}
+
+function trustOf(config: IngressGatewayConfig): ReadonlyMap<string, ListenerTrust> {
+  return new Map(
+    clientListeners(config).map(([name, { clientAddressFrom, trustedProxies }]) => [
+      name,
+      { source: clientAddressFrom, isTrusted: compileTrustedProxies(trustedProxies) },
+    ]),
+  );
+}
