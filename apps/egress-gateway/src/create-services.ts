@@ -23,7 +23,7 @@ export function createServices({ config, clock, metrics, events, logger }: Creat
       metrics.recordBreakerChange(service, upstream, change.to);
       events.breakerChanged(service, upstream, change);
     },
-    onHealthChange: (service, upstream, isHealthy, cause) => logger.warn({ service, upstream, isHealthy, cause }, 'upstream changed'),
+    onHealthChange: (change) => logger.warn(change, 'upstream changed'),
   };
   const services = new Map<string, UpstreamService>();
   for (const [name, service] of Object.entries(config)) {

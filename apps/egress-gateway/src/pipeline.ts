@@ -27,7 +27,7 @@ export interface PipelineParts {
   readonly snapshot: () => Snapshot;
   readonly tokens: Pick<InternalTokens, 'verify'>;
   /** In [0, 1). */
-  random(): number;
+  readonly random: () => number;
 }
 
 /** Longest any request may take to the head of its answer; the route's or the service's timeout is shorter. */

@@ -17,7 +17,7 @@ export interface RawConnection {
   /** From 1. */
   readonly number: number;
   /** Calls back for each request whose head has arrived, with its number on this connection, from 1. */
-  onRequest(listener: (head: string, number: number) => void): void;
+  readonly onRequest: (listener: (head: string, number: number) => void) => void;
 }
 
 /** Starts one on port 0 of 127.0.0.1. `onRequest` sees heads only; bodies count as received. */

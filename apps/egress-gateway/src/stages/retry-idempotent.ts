@@ -7,9 +7,9 @@ import { destinationOf } from './resolve-destination.js';
 export interface RetryIdempotentOptions {
   readonly clock: Clock;
   /** In [0, 1). */
-  random(): number;
+  readonly random: () => number;
   /** Told of each retry. */
-  onRetry(service: string): void;
+  readonly onRetry: (service: string) => void;
 }
 
 /** Longest pause before the first retry; twice that before the second, and so on. */

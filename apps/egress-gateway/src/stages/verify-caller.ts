@@ -6,7 +6,7 @@ import type { EgressExchange } from '../egress-exchange.js';
 export interface VerifyCallerOptions {
   readonly tokens: Pick<InternalTokens, 'verify'>;
   /** Told of each refusal, for the security event. */
-  onRefused(exchange: EgressExchange): void;
+  readonly onRefused: (exchange: EgressExchange) => void;
 }
 
 /**

@@ -47,8 +47,14 @@ export class BodyFeed extends Readable {
   #attach(): void {
     this.#isAttached = true;
     const source = this.#source;
-    if (source.readableEnded) return void this.#onEnd();
-    if (source.destroyed) return void this.#onClose();
+    if (source.readableEnded) {
+      this.#onEnd();
+      return;
+    }
+    if (source.destroyed) {
+      this.#onClose();
+      return;
+    }
     source.on('data', this.#onData).on('end', this.#onEnd).on('error', this.#onError).on('close', this.#onClose);
     source.resume();
   }

@@ -105,6 +105,7 @@ describe('circuit (gateway/U4)', () => {
     await good(circuit);
     circuit.countError();
     await waitUntil('open', () => circuit.state === 'open');
+    expect(circuit.isUsable).toBe(false);
   });
 
   it('held closed lets everything through, held open nothing, past its open time too; auto lets it decide again', async () => {

@@ -19,7 +19,7 @@ export interface CircuitOptions {
   readonly name: string;
   readonly config: BreakerConfig;
   readonly clock: Clock;
-  onChange(change: CircuitChange): void;
+  readonly onChange: (change: CircuitChange) => void;
 }
 
 /** Work that came to an end which counts as an error although it has a value, such as a 5xx or a slow answer (gateway/U4). */
@@ -45,7 +45,7 @@ export class Circuit {
   readonly #config: BreakerConfig;
   readonly #clock: Clock;
   readonly #onChange: (change: CircuitChange) => void;
-  readonly #breaker: CircuitBreaker<[Work], unknown>;
+  readonly #breaker: CircuitBreaker<[Work]>;
   #hold: CircuitHold = 'auto';
   #state: CircuitState = 'closed';
   #openedAtMs = 0;

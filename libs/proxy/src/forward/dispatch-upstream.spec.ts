@@ -13,7 +13,7 @@ import type { UpstreamCall } from './upstream-call.js';
 
 const closers: (() => Promise<void>)[] = [];
 afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
+  for (const close of closers.splice(0).toReversed()) await close();
 });
 
 const waitUntil = (check: () => boolean) => waitFor('the upstream', check, 5_000);

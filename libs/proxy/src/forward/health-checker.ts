@@ -7,9 +7,9 @@ export interface HealthCheckerOptions {
   readonly config: HealthCheckConfig;
   readonly clock: Clock;
   /** Told when a threshold was reached. */
-  onChange(endpoint: Endpoint, isHealthy: boolean, cause: string): void;
+  readonly onChange: (endpoint: Endpoint, isHealthy: boolean, cause: string) => void;
   /** In [0, 1); spreads the checks of many gateways. */
-  random(): number;
+  readonly random: () => number;
 }
 
 /** Share of the interval by which each check comes earlier or later. */

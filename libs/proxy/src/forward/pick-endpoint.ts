@@ -6,7 +6,7 @@ export interface PickOptions {
   /** Tried before for the same request: chosen only when nothing else is left. */
   readonly tried?: readonly Endpoint[] | undefined;
   /** In [0, 1). */
-  random(): number;
+  readonly random: () => number;
 }
 
 const drawsMax = 8;

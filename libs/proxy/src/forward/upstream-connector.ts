@@ -3,7 +3,7 @@ import { buildConnector } from 'undici';
 
 /** The part of undici's HTTP/1 parser that is told of each response head. */
 interface HeadParser {
-  onHeadersComplete(status: number, isUpgrade: boolean, isKeepAlive: boolean): number;
+  onHeadersComplete: (this: HeadParser, status: number, ...rest: readonly boolean[]) => number;
 }
 
 const patchedParsers = new WeakSet<object>();
@@ -58,8 +58,8 @@ function absorbContinue(socket: Socket): void {
   const prototype = Object.getPrototypeOf(parser) as HeadParser;
   if (patchedParsers.has(prototype) || typeof prototype.onHeadersComplete !== 'function') return;
   patchedParsers.add(prototype);
-  const onHeadersComplete = prototype.onHeadersComplete;
-  prototype.onHeadersComplete = function onHead(this: HeadParser, status, isUpgrade, isKeepAlive) {
-    return onHeadersComplete.call(this, status === 100 ? 102 : status, isUpgrade, isKeepAlive);
+  const { onHeadersComplete } = prototype;
+  prototype.onHeadersComplete = function onHead(status, ...rest) {
+    return onHeadersComplete.call(this, status === 100 ? 102 : status, ...rest);
   };
 }

@@ -22,13 +22,13 @@ export function toUpstreamFailure(error: Error, upstream: string, isSent: boolea
   const code = codeOf(error);
   const internal = `${upstream}: ${code} ${error.message}`;
   if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED') {
-    return failure('ended', 'internal', internal, error);
+    return { stage: 'ended', fault: new Fault('internal', internal, { cause: error }) };
   }
   if (code === 'UND_ERR_CLOSED' || code === 'UND_ERR_DESTROYED') {
-    return failure(isSent ? 'reset' : 'unsent', 'upstream-unavailable', internal, error);
+    return { stage: isSent ? 'reset' : 'unsent', fault: new Fault('upstream-unavailable', internal, { cause: error }) };
   }
-  if (isBroken(error, code)) return failure('broken', 'upstream-bad-response', internal, error);
-  return failure(isSent ? 'reset' : 'unsent', 'upstream-unreachable', internal, error);
+  if (isBroken(error, code)) return { stage: 'broken', fault: new Fault('upstream-bad-response', internal, { cause: error }) };
+  return { stage: isSent ? 'reset' : 'unsent', fault: new Fault('upstream-unreachable', internal, { cause: error }) };
 }
 
 /** Maps an undici error inside the body. */
@@ -44,8 +44,4 @@ function isBroken(error: Error, code: string): boolean {
 
 function codeOf(error: Error): string {
   return (error as NodeJS.ErrnoException).code ?? error.name;
-}
-
-function failure(stage: FailureStage, code: FaultCode, internal: string, cause: Error): UpstreamFailure {
-  return { stage, fault: new Fault(code, internal, { cause }) };
 }

@@ -6,10 +6,18 @@ import { healthyCount, pickEndpoint } from './pick-endpoint.js';
 import { RetryBudget } from './retry-budget.js';
 import type { ServiceConfig } from './services-schema.js';
 
+/** An upstream was found healthy or not, by checks or by its answers. */
+export interface HealthChange {
+  readonly service: string;
+  readonly upstream: string;
+  readonly isHealthy: boolean;
+  readonly cause: string;
+}
+
 /** What happens to a service's parts, for log, metrics and events. `upstream` is '' for the whole service. */
 export interface UpstreamServiceListener {
-  onCircuitChange(service: string, upstream: string, change: CircuitChange): void;
-  onHealthChange(service: string, upstream: string, isHealthy: boolean, cause: string): void;
+  readonly onCircuitChange: (service: string, upstream: string, change: CircuitChange) => void;
+  readonly onHealthChange: (change: HealthChange) => void;
 }
 
 export interface UpstreamServiceOptions {
@@ -54,7 +62,7 @@ export class UpstreamService {
             config: config.health,
             clock,
             random,
-            onChange: (endpoint, isHealthy, cause) => listener.onHealthChange(name, endpoint.name, isHealthy, cause),
+            onChange: (endpoint, isHealthy, cause) => listener.onHealthChange({ service: name, upstream: endpoint.name, isHealthy, cause }),
           });
   }
 
@@ -80,7 +88,8 @@ export class UpstreamService {
     const left = healthyCount(this.endpoints, nowMs) - (endpoint.isHealthy ? 1 : 0);
     if (left * 2 < this.endpoints.length) return;
     endpoint.eject();
-    this.#listener.onHealthChange(this.name, endpoint.name, false, 'errors in a row: left out for a while');
+    const cause = 'errors in a row: left out for a while';
+    this.#listener.onHealthChange({ service: this.name, upstream: endpoint.name, isHealthy: false, cause });
   }
 
   /** Stops checks and breakers, then closes the connections once they are idle. */
