@@ -56,14 +56,14 @@ function messageOf(issue: Issue, node: SourceNode | undefined): string {
     const options = (issue as { options?: readonly unknown[] }).options ?? [];
     return choose(options.map(String), node);
   }
-  if (node === undefined) return `is missing: ${expectationOf(issue)}`;
+  if (node === undefined) return `is missing; expected ${expectationOf(issue)}`;
   if (issue.code === 'invalid_value') return choose(issue.values.map(String), node);
   return `expected ${expectationOf(issue)}, got ${describe(node)}`;
 }
 
 function choose(options: readonly string[], node: SourceNode | undefined): string {
   const expected = options.length === 1 ? `expected ${options[0]}` : `expected one of ${options.join(', ')}`;
-  if (node === undefined) return `is missing: ${expected.slice('expected '.length)}`;
+  if (node === undefined) return `is missing; ${expected}`;
   const value = node.kind === 'scalar' && typeof node.value === 'string' ? node.value : undefined;
   const hint = value === undefined ? '' : suggest(value, options);
   return `${expected}, got ${describe(node)}${hint.includes('did you mean') ? hint : ''}`;

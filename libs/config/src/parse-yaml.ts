@@ -46,7 +46,7 @@ const plainYamlMessages: Readonly<Record<string, string>> = {
   'Source contains multiple documents; please use YAML.parseAllDocuments()': 'one file holds one document; remove what follows "---"',
 };
 
-/** The core schema has no other kinds, but for whole numbers beyond 2^53, which a reader of numbers does not take. */
+/** The core schema has no other kinds. */
 const isCoreScalar = (value: unknown): value is string | number | boolean => ['string', 'number', 'boolean'].includes(typeof value);
 
 class TreeTooLarge extends Error {

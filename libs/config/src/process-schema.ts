@@ -1,5 +1,5 @@
 import { originUrl } from '@tidegate/proxy';
-import { durationMs, listenAddress } from '@tidegate/units';
+import { listenAddress } from '@tidegate/units';
 import { z } from 'zod';
 
 /** `secrets`: where the files of gateway/A11 live. */
@@ -7,19 +7,6 @@ export const secretsSchema = z.strictObject({ directory: z.string().min(1).defau
 
 /** `workers`: processes that share the gateways' listeners. */
 export const workersSchema = z.int().min(1).max(256);
-
-/** How a gateway stops (gateway/H12). */
-export interface DrainTimes {
-  /** Not ready, but still accepting. */
-  readonly delayMs: number;
-  /** For what is in flight after that. */
-  readonly timeoutMs: number;
-}
-
-/** `drain`. */
-export const drainSchema = z
-  .strictObject({ delay: durationMs(0, 600_000).default(5_000), timeout: durationMs(0, 3_600_000).default(30_000) })
-  .transform(({ delay, timeout }): DrainTimes => ({ delayMs: delay, timeoutMs: timeout }));
 
 /** `egress`: how the egress gateway reaches services. Mesh modes come with their issue. */
 export const egressSchema = z.strictObject({ mode: z.literal('direct').default('direct') });

@@ -1,11 +1,12 @@
+import { authSchema, consumersSchema } from '@tidegate/auth';
 import { eventsSchema } from '@tidegate/event-publisher';
-import { servicesSchema } from '@tidegate/proxy';
+import { drainSchema, servicesSchema } from '@tidegate/proxy';
 import { limiterSchema } from '@tidegate/rate-limit';
 import { routesSchema } from '@tidegate/routing';
 import { z } from 'zod';
 import { analyticsSchema } from './analytics-schema.js';
 import { listenersSchema } from './listeners-schema.js';
-import { demoSchema, drainSchema, egressSchema, linksSchema, secretsSchema, workersSchema } from './process-schema.js';
+import { demoSchema, egressSchema, linksSchema, secretsSchema, workersSchema } from './process-schema.js';
 
 /** The parts of `tidegate.yaml`: each schema belongs to the lib that owns the part. `include` is resolved before. */
 export const tidegateSchema = z.strictObject({
@@ -15,9 +16,9 @@ export const tidegateSchema = z.strictObject({
   links: linksSchema.prefault({}),
   secrets: secretsSchema.prefault({}),
   workers: workersSchema.default(1),
-  drain: drainSchema.prefault({}),
-  auth: z.unknown(),
-  consumers: z.unknown(),
+  drain: drainSchema,
+  auth: authSchema.prefault({}),
+  consumers: consumersSchema.prefault({}),
   services: servicesSchema.default({}),
   routes: routesSchema.default([]),
   limiter: limiterSchema.prefault({}),
