@@ -1,6 +1,6 @@
 // Writes libs/grpc/src/generated from proto/. `--check` writes nothing and fails when the committed code is stale.
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,6 +13,7 @@ const generated = join(here, 'src/generated');
 if (check) cpSync(generated, backup, { recursive: true });
 rmSync(generated, { recursive: true, force: true });
 execFileSync(buf, ['generate'], { cwd: here, stdio: 'inherit' });
+useOwnWire();
 writeDescriptors();
 if (check) {
   try {
@@ -33,4 +34,16 @@ function writeDescriptors() {
     join(generated, 'descriptors.ts'),
     `// Written by libs/grpc/generate.mjs. DO NOT EDIT.\n\n/** google.protobuf.FileDescriptorSet of proto/tidegate/ratelimit, base64. */\nexport const rateLimitDescriptorSet: string = [\n${lines.join('\n')}\n].join('');\n`,
   );
+}
+
+/** Generated code reads and writes with src/wire.ts, whose 64-bit integers are numbers already. */
+function useOwnWire() {
+  for (const name of readdirSync(generated, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))) {
+    const file = join(generated, name);
+    const up = '../'.repeat(name.split(/[\\/]/).length);
+    const text = readFileSync(file, 'utf8')
+      .replace('from "@bufbuild/protobuf/wire"', `from "${up}wire.js"`)
+      .replace('const num = globalThis.Number(int64.toString());', 'const num = typeof int64 === "number" ? int64 : globalThis.Number(int64.toString());');
+    writeFileSync(file, text);
+  }
 }

@@ -5,7 +5,7 @@
 // source: tidegate/events/v1/events.proto
 
 /* eslint-disable */
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { BinaryReader, BinaryWriter } from "../../../../wire.js";
 
 export enum BodyCompletion {
   UNSPECIFIED = 0,
@@ -1444,7 +1444,7 @@ export const LifecycleEvent: MessageFns<LifecycleEvent> = {
 };
 
 function longToNumber(int64: { toString(): string }): number {
-  const num = globalThis.Number(int64.toString());
+  const num = typeof int64 === "number" ? int64 : globalThis.Number(int64.toString());
   if (num > globalThis.Number.MAX_SAFE_INTEGER) {
     throw new globalThis.Error("Value is larger than Number.MAX_SAFE_INTEGER");
   }
