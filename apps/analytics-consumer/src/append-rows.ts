@@ -1,7 +1,10 @@
+import duckdb from '@duckdb/node-bindings';
 import { BIGINT, BOOLEAN, DuckDBDataChunk, INTEGER, VARCHAR, type DuckDBConnection, type DuckDBType, type DuckDBValue } from '@duckdb/node-api';
 import type { Event } from '@tidegate/grpc';
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
-import { requestColumns, shapeColumns, type RequestRow } from './request-columns.js';
+import { rowsPerChunk, type ColumnBuffer } from './column-buffers.js';
+import { requestBuffers, setRequestRow, type RequestRow } from './request-columns.js';
+import { shapeColumns } from './shapes.js';
 
 /** A table rows are appended to: its column types in table order. */
 export interface Table {
@@ -28,12 +31,10 @@ export function toOtherValues({ event, atUs }: OtherRow, flush: number): DuckDBV
   return [BigInt(Math.trunc(atUs)), kind?.$case ?? '', id, app, instance, configVersion, JSON.stringify(kind?.value ?? {}), flush];
 }
 
-/** Rows of one data chunk, DuckDB's vector size. */
-const rowsPerChunk = 2_048;
+const requestColumns: readonly ColumnBuffer[] = Object.values(requestBuffers);
+const requestTypes = requestColumns.map(({ type }) => type);
 
-const requestTypes = [...requestColumns.map(({ type }) => type), INTEGER];
-
-/** Appends request rows within the connection's transaction, column by column. */
+/** Appends request rows within the connection's transaction. */
 export async function appendRequests(connection: DuckDBConnection, rows: readonly RequestRow[], flush: number): Promise<void> {
   if (rows.length === 0) return;
   const appender = await connection.createAppender('requests');
@@ -46,19 +47,13 @@ export async function appendRequests(connection: DuckDBConnection, rows: readonl
 }
 
 function toChunk(rows: readonly RequestRow[], flush: number): DuckDBDataChunk {
-  const chunk = DuckDBDataChunk.create(requestTypes, rows.length);
-  for (const [at, { value }] of requestColumns.entries()) {
-    const vector = chunk.getColumnVector(at);
-    let index = 0;
-    for (const row of rows) {
-      vector.setItem(index, value(row));
-      index += 1;
-    }
-    vector.flush();
+  let index = 0;
+  for (const row of rows) {
+    setRequestRow(index, row, flush);
+    index += 1;
   }
-  const flushes = chunk.getColumnVector(requestColumns.length);
-  for (let index = 0; index < rows.length; index += 1) flushes.setItem(index, flush);
-  flushes.flush();
+  const chunk = DuckDBDataChunk.create(requestTypes, rows.length);
+  for (const [at, column] of requestColumns.entries()) column.copyTo(duckdb.data_chunk_get_vector(chunk.chunk, at), rows.length);
   return chunk;
 }
 

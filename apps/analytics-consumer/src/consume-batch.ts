@@ -105,7 +105,10 @@ class GroupingConsumer implements BatchConsumer {
     if (last !== undefined && batch.sequence > last + 1) this.#metrics.sequenceGaps.inc(batch.sequence - last - 1);
     this.#sequences.set(key, batch.sequence);
     this.#open.sequences.set(key, { producer: batch.producerId, partition, sequence: batch.sequence });
-    for (const event of batch.events) this.#take(event);
+    const nowMs = this.#clock.nowMs();
+    for (const event of batch.events) this.#take(event, nowMs);
+    const [first] = batch.events;
+    if (first !== undefined) this.#metrics.lateness.observe(Math.max(0, nowMs - first.atUs / 1_000) / 1_000);
     return this.#scheduled();
   }
 
@@ -143,13 +146,13 @@ class GroupingConsumer implements BatchConsumer {
     this.#open.positions.set(key, { topic, partition, offset });
   }
 
-  #take(event: Event): void {
+  #take(event: Event, nowMs: number): void {
     const { kind } = event;
     if (kind === undefined) {
       this.#metrics.unknownKinds.inc();
       return;
     }
-    const atUs = this.#timeOf(event);
+    const atUs = this.#timeOf(event, nowMs);
     if (kind.$case === 'request') {
       this.#open.requests.push({ event, request: kind.value, atUs, shape: this.#sink.shapeOf(event, kind.value) });
     } else {
@@ -158,13 +161,8 @@ class GroupingConsumer implements BatchConsumer {
   }
 
   /** The event's own time, however late; an impossible one is replaced by ours. */
-  #timeOf({ atUs }: Event): number {
-    const nowMs = this.#clock.nowMs();
-    const lateMs = nowMs - atUs / 1_000;
-    if (atUs > 0 && lateMs >= -aheadMsMax) {
-      this.#metrics.lateness.observe(Math.max(0, lateMs) / 1_000);
-      return atUs;
-    }
+  #timeOf({ atUs }: Event, nowMs: number): number {
+    if (atUs > 0 && atUs / 1_000 <= nowMs + aheadMsMax) return atUs;
     this.#metrics.clamped.inc();
     return nowMs * 1_000;
   }

@@ -28,7 +28,7 @@ export function createConsumeMetrics({ registry, logger, health }: Observability
     deadRecords: counter(registry, { name: 'tidegate_analytics_dead_records_total', help: 'Records set aside in tidegate.events.dead' }),
     lateness: histogram(registry, {
       name: 'tidegate_analytics_lateness_seconds',
-      help: 'Arrival minus event time',
+      help: 'Arrival minus event time, of the first event of each batch',
       buckets: [0.1, 0.5, 1, 2, 5, 10, 60, 600, 3_600, 86_400],
     }),
     lag: gauge(registry, { name: 'tidegate_analytics_lag_records', help: 'Records behind the end of the partition', labelNames: ['partition'] }),

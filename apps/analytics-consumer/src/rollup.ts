@@ -33,18 +33,27 @@ export interface Rollup {
   compact(): Promise<number>;
 }
 
-const selects: Readonly<Record<MinuteTable, string>> = {
-  route_minutes:
-    'SELECT minute, route, service, status, count(*), count(*) FILTER (WHERE denied), sum(request_bytes), sum(response_bytes), sum(duration_us)',
-  route_latencies: `SELECT minute, route, service, status, ${bucketSql('duration_us')} AS bucket, count(*)`,
-  client_minutes:
-    'SELECT minute, principal, count(*), count(*) FILTER (WHERE denied), ' +
-    'count(*) FILTER (WHERE NOT denied AND status BETWEEN 400 AND 499), count(*) FILTER (WHERE NOT denied AND status >= 500)',
-  limit_minutes: 'SELECT minute, policy, bound_limit, count(*), count(*) FILTER (WHERE denied), count(*) FILTER (WHERE degraded)',
-};
+/** The rows since the last rollup, counted by numbers alone; names are looked up for the few rows that remain. */
+const freshSql = (upTo: number): string =>
+  `CREATE OR REPLACE TEMP TABLE fresh AS SELECT minute, shape, ${bucketSql('duration_us')} AS bucket, count(*) AS requests, ` +
+  'sum(request_bytes) AS request_bytes, sum(response_bytes) AS response_bytes, sum(duration_us) AS duration_us ' +
+  `FROM requests WHERE flush > (FROM rolled_up) AND flush <= ${upTo} GROUP BY ALL`;
 
-/** Requests no policy was asked about are not counted by limit. */
-const conditions: Partial<Record<MinuteTable, string>> = { limit_minutes: "AND policy <> ''" };
+const insertSql: Readonly<Record<MinuteTable, (upTo: number) => string>> = {
+  route_minutes: (upTo) =>
+    'SELECT minute, route, service, status, sum(requests), coalesce(sum(requests) FILTER (WHERE denied), 0), sum(request_bytes), sum(response_bytes), ' +
+    `sum(duration_us), ${upTo} FROM fresh JOIN shapes USING (shape) GROUP BY minute, route, service, status`,
+  route_latencies: (upTo) =>
+    `SELECT minute, route, service, status, bucket, sum(requests), ${upTo} FROM fresh JOIN shapes USING (shape) GROUP BY minute, route, service, status, bucket`,
+  // Requests no policy was asked about are not counted by limit.
+  limit_minutes: (upTo) =>
+    'SELECT minute, policy, bound_limit, sum(requests), coalesce(sum(requests) FILTER (WHERE denied), 0), coalesce(sum(requests) FILTER (WHERE degraded), 0), ' +
+    `${upTo} FROM fresh JOIN shapes USING (shape) WHERE policy <> '' GROUP BY minute, policy, bound_limit`,
+  client_minutes: (upTo) =>
+    'SELECT minute, principal, count(*), count(*) FILTER (WHERE denied), count(*) FILTER (WHERE NOT denied AND status BETWEEN 400 AND 499), ' +
+    `count(*) FILTER (WHERE NOT denied AND status >= 500), ${upTo} FROM requests JOIN shapes USING (shape) ` +
+    `WHERE flush > (FROM rolled_up) AND flush <= ${upTo} GROUP BY minute, principal`,
+};
 
 const tables = Object.keys(minuteTables) as MinuteTable[];
 
@@ -72,13 +81,8 @@ export function createRollup({ sink, clock, clientsMax = clientsPerMinuteMax }: 
 }
 
 async function rollUp(connection: DuckDBConnection, upTo: number): Promise<void> {
-  for (const table of tables) {
-    const keys = minuteTables[table].keys.join(', ');
-    await connection.run(
-      `INSERT INTO ${table} ${selects[table]}, ${upTo} FROM requests JOIN shapes USING (shape) ` +
-        `WHERE flush > (FROM rolled_up) AND flush <= ${upTo} ${conditions[table] ?? ''} GROUP BY ${keys}`,
-    );
-  }
+  await connection.run(freshSql(upTo));
+  for (const table of tables) await connection.run(`INSERT INTO ${table} ${insertSql[table](upTo)}`);
   await connection.run(`UPDATE rolled_up SET flush = ${upTo}`);
 }
 

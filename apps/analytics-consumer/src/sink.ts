@@ -3,7 +3,8 @@ import type { Event, RequestEvent } from '@tidegate/grpc';
 import { appendRequests, appendRows, otherTable, shapeTable, toOtherValues, type OtherRow, type Table } from './append-rows.js';
 import { inTransaction } from './in-transaction.js';
 import type { Store } from './open-store.js';
-import { shapeKeyOf, toShape, type RequestRow, type Shape } from './request-columns.js';
+import type { RequestRow } from './request-columns.js';
+import { ShapeNames } from './shapes.js';
 
 /** Last sequence of one producer in one partition. */
 export interface SequenceMark {
@@ -49,9 +50,6 @@ export interface Sink {
   close(): Promise<void>;
 }
 
-/** More shapes than this in memory: start naming anew. Two numbers may then stand for one shape, which no query minds. */
-const shapesMax = 50_000;
-
 /** Opens the writing side of the store. */
 export async function createSink(store: Store): Promise<Sink> {
   const sink = new DuckDbSink(await store.connect());
@@ -62,9 +60,7 @@ export async function createSink(store: Store): Promise<Sink> {
 class DuckDbSink implements Sink {
   readonly #connection: DuckDBConnection;
   #tail: Promise<unknown> = Promise.resolve();
-  #shapes = new Map<string, number>();
-  #newShapes: [number, Shape][] = [];
-  #nextShape = 1;
+  readonly #shapes = new ShapeNames();
   #knownSequences = new Set<string>();
   #knownPositions = new Set<string>();
   lastFlush = 0;
@@ -74,20 +70,11 @@ class DuckDbSink implements Sink {
   }
 
   shapeOf(event: Event, request: RequestEvent): number {
-    const key = shapeKeyOf(event, request);
-    const known = this.#shapes.get(key);
-    if (known !== undefined) return known;
-    if (this.#shapes.size >= shapesMax) this.#shapes = new Map();
-    const shape = this.#nextShape;
-    this.#nextShape += 1;
-    this.#shapes.set(key, shape);
-    this.#newShapes.push([shape, toShape(event, request)]);
-    return shape;
+    return this.#shapes.numberOf(event, request);
   }
 
   write(flush: Flush): Promise<void> {
-    const shapes = this.#newShapes;
-    this.#newShapes = [];
+    const shapes = this.#shapes.takeFresh();
     return this.exclusive(async () => {
       const number = this.lastFlush + 1;
       await inTransaction(this.#connection, async () => {
@@ -112,10 +99,8 @@ class DuckDbSink implements Sink {
         'SELECT greatest((FROM rolled_up), coalesce((SELECT max(flush) FROM requests), 0), coalesce((SELECT max(flush) FROM other_events), 0)), coalesce((SELECT max(shape) FROM shapes), 0)',
       );
       this.lastFlush = Number(numbers?.[0]);
-      this.#nextShape = Number(numbers?.[1]) + 1;
       // Named anew after a start: cheaper than reading them back, and only what still occurs is held.
-      this.#shapes = new Map();
-      this.#newShapes = [];
+      this.#shapes.reset(Number(numbers?.[1]) + 1);
       const sequences = (await this.#rows('SELECT producer, part, sequence FROM sequences')).map(([producer, part, sequence]) => ({
         producer: String(producer),
         partition: Number(part),

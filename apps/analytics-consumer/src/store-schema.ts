@@ -1,5 +1,6 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { requestColumns, shapeColumns } from './request-columns.js';
+import { requestBuffers } from './request-columns.js';
+import { shapeColumns } from './shapes.js';
 
 /** Raised when a table changes; a file of another version is refused. */
 export const schemaVersion = 1;
@@ -36,7 +37,7 @@ const statements = [
   // Rows of a greater flush than this are not in the minute tables yet.
   'CREATE TABLE IF NOT EXISTS rolled_up (flush INTEGER)',
   `CREATE TABLE IF NOT EXISTS shapes (shape INTEGER, ${columns(Object.entries(shapeColumns))})`,
-  `CREATE TABLE IF NOT EXISTS requests (${columns(requestColumns.map(({ name, type }) => [name, String(type)]))}, flush INTEGER)`,
+  `CREATE TABLE IF NOT EXISTS requests (${columns(Object.entries(requestBuffers).map(([name, { type }]) => [name, String(type)]))})`,
   'CREATE TABLE IF NOT EXISTS other_events (at_us BIGINT, kind VARCHAR, id VARCHAR, app VARCHAR, instance VARCHAR, config_version VARCHAR, detail VARCHAR, flush INTEGER)',
   ...(Object.keys(minuteTables) as MinuteTable[]).map(createMinuteTable),
 ];

@@ -1,3 +1,4 @@
+import { fromUlid, toUlid } from '../ids.js';
 import { Conditions } from './conditions.js';
 import { parseTimeMs, toMinuteRange, type Parameters } from './parameters.js';
 import type { Readers, Row } from './readers.js';
@@ -21,16 +22,15 @@ export async function queryEvents(readers: Readers, query: EventQuery, nowMs: nu
   if (isRequest) addRequestFilters(where.minutes(range), query);
   else where.equals('kind', query.kind);
   if (query.cursor !== undefined) {
-    const [atUs = '0', ...id] = query.cursor.split('-');
-    where.add('(at_us, id) < (?, ?)', BigInt(atUs), id.join('-'));
+    addCursor(where, query.cursor, isRequest);
   }
   const from = isRequest ? 'requests JOIN shapes USING (shape)' : 'other_events';
-  const rows = await readers.rows(`SELECT * FROM ${from} ${where.sql} ORDER BY at_us DESC, id DESC LIMIT ${query.pageSize + 1}`, where.values);
+  const rows = await readers.rows(`SELECT * FROM ${from} ${where.sql} ORDER BY at_us DESC, id DESC NULLS LAST LIMIT ${query.pageSize + 1}`, where.values);
   const page = rows.slice(0, query.pageSize);
   const last = page.at(-1);
   return {
     items: page.map(isRequest ? toRequestItem : toOtherItem),
-    next: rows.length > query.pageSize && last !== undefined ? `${String(last['at_us'])}-${String(last['id'])}` : null,
+    next: rows.length > query.pageSize && last !== undefined ? `${String(last['at_us'])}-${isRequest ? idOf(last) : String(last['id'])}` : null,
   };
 }
 
@@ -43,21 +43,49 @@ function addRequestFilters(where: Conditions, query: EventQuery): void {
     .equals('policy', query.policy)
     .equals('bound_limit', query.limit)
     .equals('denied', query.denied === undefined ? undefined : query.denied === 'true')
-    .status(query.status)
-    .equals('coalesce(request_id, id)', query.requestId);
-  if (query.requestIdPrefix !== undefined) where.add('starts_with(coalesce(request_id, id), ?)', query.requestIdPrefix);
+    .status(query.status);
+  if (query.requestId !== undefined) addRequestId(where, query.requestId);
+  if (query.requestIdPrefix !== undefined) addRequestIdPrefix(where, query.requestIdPrefix);
 }
+
+/** Where the page before ended. An event without a ULID sorts as the lowest. */
+function addCursor(where: Conditions, cursor: string, isRequest: boolean): void {
+  const split = cursor.indexOf('-');
+  const atUs = BigInt(cursor.slice(0, split));
+  const id = cursor.slice(split + 1);
+  if (!isRequest) where.add('(at_us, id) < (?, ?)', atUs, id);
+  else where.add(`(at_us, coalesce(id, '${lowestId}'::UUID)) < (?, ?::UUID)`, atUs, fromUlid(id) ?? lowestId);
+}
+
+/** A request's id is the event's, and then not kept twice, unless its sender chose it. */
+function addRequestId(where: Conditions, requestId: string): void {
+  const id = fromUlid(requestId);
+  if (id === undefined) where.add('request_id = ?', requestId);
+  else where.add('(request_id = ? OR (request_id IS NULL AND id = ?::UUID))', requestId, id);
+}
+
+function addRequestIdPrefix(where: Conditions, prefix: string): void {
+  const low = fromUlid(prefix.padEnd(26, '0'));
+  const high = fromUlid(prefix.padEnd(26, 'Z'));
+  if (low === undefined || high === undefined) where.add('starts_with(request_id, ?)', prefix);
+  else where.add('(starts_with(request_id, ?) OR (request_id IS NULL AND id BETWEEN ?::UUID AND ?::UUID))', prefix, low, high);
+}
+
+const lowestId = '00000000-0000-0000-0000-000000000000';
+
+const idOf = (row: Row): string => (typeof row['id'] === 'string' ? toUlid(row['id']) : '');
 
 const atText = (row: Row): string => new Date(Number(row['at_us']) / 1_000).toISOString();
 
 function toRequestItem(row: Row): Readonly<Record<string, unknown>> {
   const principal = String(row['principal']);
+  const id = idOf(row);
   return {
     kind: 'request',
-    id: row['id'],
+    id,
     at: atText(row),
-    requestId: row['request_id'] ?? row['id'],
-    traceId: row['trace_id'] ?? '',
+    requestId: row['request_id'] ?? id,
+    traceId: String(row['trace_id'] ?? '').replaceAll('-', ''),
     route: row['route'],
     service: row['service'],
     pathTemplate: row['path_template'],
@@ -93,7 +121,6 @@ function toRequestItem(row: Row): Readonly<Record<string, unknown>> {
     breakerState: row['breaker_state'],
     upstream: row['upstream'],
     attempts: row['attempts'],
-    replayLine: Number(row['replay_line']),
     app: row['app'],
     instance: row['instance'],
     configVersion: row['config_version'],

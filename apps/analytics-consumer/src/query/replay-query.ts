@@ -31,8 +31,8 @@ export async function queryReplay(readers: Readers, run: string, sent: number | 
   const prefix = `replay-${run}-`;
   // What follows the prefix must be a number, so that the run `a` does not count the lines of the run `a-b`.
   const lines =
-    'WITH lines AS (SELECT TRY_CAST(substr(coalesce(request_id, id), ?) AS BIGINT) AS line, status FROM requests JOIN shapes USING (shape) ' +
-    "WHERE starts_with(coalesce(request_id, id), ?) AND regexp_full_match(substr(coalesce(request_id, id), ?), '[0-9]{1,18}')) ";
+    'WITH lines AS (SELECT TRY_CAST(substr(request_id, ?) AS BIGINT) AS line, status FROM requests JOIN shapes USING (shape) ' +
+    "WHERE starts_with(request_id, ?) AND regexp_full_match(substr(request_id, ?), '[0-9]{1,18}')) ";
   const values = [prefix.length + 1, prefix, prefix.length + 1];
   const [byStatus, [totals], ranges, twice] = await Promise.all([
     readers.rows(`${lines} SELECT status, count(*) AS n FROM lines GROUP BY status ORDER BY status`, values),
