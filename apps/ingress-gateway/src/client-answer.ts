@@ -1,9 +1,10 @@
 import type { Fault } from '@tidegate/fault';
 import type { Fields, ResponseHead, ResponseSink } from '@tidegate/pipeline';
-import { isReservedField, reservedFields } from '@tidegate/proxy';
+import { appendVia, isReservedField, reservedFields } from '@tidegate/proxy';
 import type { Clock } from '@tidegate/units';
 import { parseEgressReport } from './egress-report.js';
 import type { IngressExchange } from './ingress-exchange.js';
+import { pseudonym } from './pseudonym.js';
 
 /**
  * The sink every answer of the ingress goes through, its own problems and what egress sends alike: reads what egress
@@ -84,6 +85,7 @@ function takeOwnFields(exchange: IngressExchange, fields: Fields): Fields {
 }
 
 function addCommonFields(exchange: IngressExchange, fields: Fields, status: number): void {
+  if (exchange.forwardedAtMonotonicMs > 0) appendVia(fields, '1.1', pseudonym);
   fields.push('x-request-id', exchange.requestId);
   const { snapshot, rateLimitFields } = exchange;
   if (snapshot !== undefined) fields.push(reservedFields.config, snapshot.configVersion);

@@ -1,4 +1,5 @@
-import { isIPv6 } from 'node:net';
+/** Addresses here come from a socket or were checked: a colon tells the family. */
+const isIPv6 = (address: string): boolean => address.includes(':');
 
 /** The first `groups` groups of an IPv6 address in full, lower case, without leading zeros. */
 function ipv6Groups(address: string, groups: number): string {

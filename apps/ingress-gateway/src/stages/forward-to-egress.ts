@@ -1,4 +1,4 @@
-import { formatPrincipal } from '@tidegate/auth';
+import { formatPrincipal, type Principal } from '@tidegate/auth';
 import { Fault } from '@tidegate/fault';
 import type { Fields, Stage } from '@tidegate/pipeline';
 import { reservedFields, type EgressLink } from '@tidegate/proxy';
@@ -13,6 +13,9 @@ export interface ForwardToEgressOptions {
   readonly clock: Clock;
 }
 
+/** A verified token's principal is one object for as long as it is cached: its field is written once. */
+const principalFields = new WeakMap<Principal, string>();
+
 /** The last stage: hands the request to egress and streams both bodies (gateway/U10, H7, H8, H9). */
 export function forwardToEgress({ link, internalToken, clock }: ForwardToEgressOptions): Stage<IngressExchange> {
   return async function forwardToEgress(exchange) {
@@ -23,7 +26,7 @@ export function forwardToEgress({ link, internalToken, clock }: ForwardToEgressO
     exchange.forwardedAtMonotonicMs = now;
     exchange.deadlineAtMs = Math.min(exchange.deadlineAtMs, now + timeoutOf(exchange));
     const fields = toEgressFields(exchange);
-    fields.push(reservedFields.token, internalToken(), reservedFields.principal, formatPrincipal(exchange.principal));
+    fields.push(reservedFields.token, internalToken(), reservedFields.principal, principalField(exchange.principal));
     await link.forward({
       head: { ...head, fields },
       body,
@@ -34,6 +37,12 @@ export function forwardToEgress({ link, internalToken, clock }: ForwardToEgressO
       bodyBytesMax: route.bodyBytesMax,
     });
   };
+}
+
+function principalField(principal: Principal): string {
+  let field = principalFields.get(principal);
+  if (field === undefined) principalFields.set(principal, (field = formatPrincipal(principal)));
+  return field;
 }
 
 function refuseAnnouncedTooLarge(bytesAnnounced: number | null, bodyBytesMax: number): void {

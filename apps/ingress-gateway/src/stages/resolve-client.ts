@@ -2,11 +2,11 @@ import { Fault } from '@tidegate/fault';
 import type { Stage } from '@tidegate/pipeline';
 import { appendVia, countVia, resolveClientAddress, writeForwardedFields, type ClientAddressSource, type IsTrusted } from '@tidegate/proxy';
 import { headerFingerprint } from '../header-fingerprint.js';
+import { pseudonym } from '../pseudonym.js';
 import { toPrincipalKey } from '../principal-key.js';
 import type { IngressExchange } from '../ingress-exchange.js';
 
-/** Our name in Via; four entries of it are a loop (gateway/H4). */
-const pseudonym = 'tidegate-ingress';
+/** So many entries of ours in Via are a loop (gateway/H4). */
 const loopEntriesMax = 4;
 
 /** What one client-facing listener trusts. */
