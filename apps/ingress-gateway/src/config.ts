@@ -4,7 +4,7 @@ import type { TidegateConfig } from '@tidegate/config';
 /** The part of the configuration this app reads. */
 export type IngressGatewayConfig = Pick<
   TidegateConfig,
-  'auth' | 'configVersion' | 'consumers' | 'drain' | 'limiter' | 'links' | 'routes' | 'secrets' | 'listeners' | 'services'
+  'auth' | 'configVersion' | 'consumers' | 'drain' | 'events' | 'limiter' | 'links' | 'routes' | 'secrets' | 'listeners' | 'services'
 >;
 
 /** The secrets this app uses. */

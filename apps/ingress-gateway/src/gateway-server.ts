@@ -27,6 +27,7 @@ export class GatewayListeners {
 
   constructor({ config, pipeline, events, logger, registry, clock }: GatewayListenersOptions) {
     const configured = clientListeners(config);
+    const isDurable = config.events.durability === 'disk';
     this.#servers = new Map(
       configured.map(([name, listener]) => [
         name,
@@ -35,7 +36,7 @@ export class GatewayListeners {
           address: listener.address,
           target: listener,
           allowUnderscoreFields: listener.allowUnderscoreFields,
-          createExchange: (parts) => new IngressExchange(parts, clock),
+          createExchange: (parts) => new IngressExchange(parts, { clock, isDurable }),
           onExchange: pipeline,
           onRefused: (refusal) => events.headRefused(refusal),
           logger,

@@ -6,9 +6,16 @@ import type { Route } from '@tidegate/routing';
 import type { Clock } from '@tidegate/units';
 import { ClientAnswer } from './client-answer.js';
 import type { EgressReport } from './egress-report.js';
+import { HeldAnswer } from './held-answer.js';
 import type { Snapshot } from './snapshot.js';
 
 const none: readonly string[] = Object.freeze([]);
+
+export interface IngressExchangeOptions {
+  readonly clock: Clock;
+  /** Answers end only when their event is on disk (`events.durability: disk`). */
+  readonly isDurable: boolean;
+}
 
 /** One request and its answer inside the ingress. Each field is written by the one stage or class its comment names. */
 export class IngressExchange extends HttpExchange {
@@ -38,9 +45,13 @@ export class IngressExchange extends HttpExchange {
   isEndUncertain = false;
   isAnswerCut = false;
 
-  constructor(parts: ExchangeParts, clock: Clock) {
+  /** What is kept back until the event is on disk; undefined with `durability: memory`. */
+  readonly held: HeldAnswer | undefined;
+
+  constructor(parts: ExchangeParts, { clock, isDurable }: IngressExchangeOptions) {
     super(parts);
     this.clientAddress = parts.peer.address;
-    this.response = new ClientAnswer(this, parts.response, clock);
+    this.held = isDurable ? new HeldAnswer(parts.response, parts.head.method === 'HEAD') : undefined;
+    this.response = new ClientAnswer(this, this.held ?? parts.response, clock);
   }
 }

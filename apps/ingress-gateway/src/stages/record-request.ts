@@ -15,7 +15,8 @@ export interface RecordRequestOptions {
 
 /**
  * At the end of every exchange: metrics, at most one log line, exactly one request event (analytics/N1). Stands outside
- * rescueErrors, so it sees the status that was really sent.
+ * rescueErrors, so it sees the status that was really sent. With `durability: disk` what completes the answer goes out
+ * after the event is on disk.
  */
 export function recordRequest({ events, metrics, log, clock }: RecordRequestOptions): Stage<IngressExchange> {
   return async function recordRequest(exchange, next) {
@@ -27,7 +28,9 @@ export function recordRequest({ events, metrics, log, clock }: RecordRequestOpti
       metrics.recordBytes(exchange.requestBytes, exchange.response.bodyBytes);
       if (exchange.fault !== undefined) metrics.recordFault(exchange.fault.code);
       log(exchange, end);
-      await events.requestEnded(exchange, end);
+      const written = events.requestEnded(exchange, end);
+      if (written !== undefined) await written;
+      exchange.held?.release();
     }
   };
 }
