@@ -127,6 +127,11 @@ export function toStaticKey(keys: KeyConfig): KeyObject | undefined {
 function findKeyProblem(keys: KeyConfig, algorithms: readonly JwtAlgorithm[]): string | undefined {
   const [first] = algorithms.filter(isSymmetric);
   if (keys.kind === 'jwks') return first === undefined ? undefined : `${first} takes a shared secret, which a key set (jwks) must not hold`;
+  if (keys.kind === 'jwk') {
+    const { alg, use } = keys.jwk;
+    if (alg !== undefined && algorithms.some((algorithm) => algorithm !== alg)) return `the jwk is for algorithm ${String(alg)} alone`;
+    if (use !== undefined && use !== 'sig') return 'the jwk is not for signatures (use)';
+  }
   try {
     const key = toStaticKey(keys);
     const misfit = algorithms.find((algorithm) => key === undefined || !isKeyFor(algorithm, key));

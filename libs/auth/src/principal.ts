@@ -21,10 +21,17 @@ export const anonymousPrincipal: Principal = Object.freeze({ kind: 'anonymous', 
  * Value of `x-tidegate-principal` (gateway/Z5): an RFC 9651 item such as `jwt;id="alice";scopes="orders:read"`.
  * Text outside printable ASCII becomes a display string, so no value can break out of the field.
  */
-export function formatPrincipal({ kind, id, scopes }: Principal): string {
-  if (kind === 'anonymous') return kind;
-  return `${kind};id=${formatText(id)}${scopes.length === 0 ? '' : `;scopes=${formatText(scopes.join(' '))}`}`;
+export function formatPrincipal(principal: Principal): string {
+  const known = formatted.get(principal);
+  if (known !== undefined) return known;
+  const { kind, id, scopes } = principal;
+  const parts = kind === 'anonymous' ? '' : `;id=${formatText(id)}${scopes.length === 0 ? '' : `;scopes=${formatText(scopes.join(' '))}`}`;
+  formatted.set(principal, kind + parts);
+  return kind + parts;
 }
+
+/** One principal serves many requests. */
+const formatted = new WeakMap<Principal, string>();
 
 /** The parts of `x-tidegate-principal`, or undefined if it is none. */
 export function parsePrincipal(value: string): Pick<Principal, 'kind' | 'id' | 'scopes'> | undefined {
