@@ -176,7 +176,7 @@ describe.each<LinkKind>(['network', 'in process'])('egress over the %s link (gat
     expect(await outcome).toBe('502 upstream-unreachable');
     expect(JSON.parse(sink.text)).toMatchObject({ status: 502, requestId: 'r-1' });
     expect(sink.text).not.toContain('127.0.0.1');
-    expect(sink.field('x-tidegate-egress')).toMatch(/;a=2;b=closed;t=0;f=upstream-unreachable$/);
+    expect(sink.field('x-tidegate-egress')).toMatch(/;a=2;b=closed;t=0.0;f=upstream-unreachable$/);
   });
 
   it('gateway/H7: the deadline of ingress, of the route and of the service: the shortest counts', async () => {

@@ -1,10 +1,10 @@
-import { counter, gauge, histogram, type Counter, type Histogram, type Registry } from '@tidegate/observability';
+import { counter, gauge, requestSeries, type RecordRequest, type Registry } from '@tidegate/observability';
 import type { UpstreamService } from '@tidegate/proxy';
 
 /** What the egress counts. Labels come from the config and from closed lists (gateway/O2). */
 export interface EgressMetrics {
-  /** One request ended. */
-  record(service: string, status: number, durationMs: number): void;
+  /** One request ended: service, status, ms. */
+  readonly record: RecordRequest;
   recordFault(code: string): void;
   recordRetry(service: string): void;
   recordBreakerChange(service: string, upstream: string, to: string): void;
@@ -12,39 +12,16 @@ export interface EgressMetrics {
   watch(services: readonly UpstreamService[]): void;
 }
 
-interface Series {
-  readonly requests: Counter.Internal;
-  readonly duration: Histogram.Internal<'service'>;
-}
-
 /** Numbers of a breaker's states in the gauge. */
 const stateNumbers = { closed: 0, 'half-open': 1, open: 2 } as const;
 
 /** Makes the metrics. */
 export function createEgressMetrics(registry: Registry): EgressMetrics {
-  const requests = counter(registry, { name: 'tidegate_egress_requests_total', help: 'Requests ended, by service and status.', labelNames: ['service', 'status'] });
-  const durations = histogram(registry, { name: 'tidegate_egress_request_duration_seconds', help: 'Time from head to end of answer.', labelNames: ['service'] });
   const faults = counter(registry, { name: 'tidegate_egress_faults_total', help: 'Answers made by the gateway itself, by fault code.', labelNames: ['code'] });
   const retries = counter(registry, { name: 'tidegate_egress_retries_total', help: 'Attempts after the first.', labelNames: ['service'] });
   const changes = counter(registry, { name: 'tidegate_egress_breaker_changes_total', help: 'Breaker changes, by new state.', labelNames: ['service', 'upstream', 'to'] });
-  // Resolving labels costs more than counting: each pair is resolved once. Bounded: services x statuses.
-  const known = new Map<string, Map<number, Series>>();
-  const seriesOf = (service: string, status: number): Series => {
-    let byStatus = known.get(service);
-    if (byStatus === undefined) known.set(service, (byStatus = new Map()));
-    let series = byStatus.get(status);
-    if (series === undefined) {
-      series = { requests: requests.labels(service, String(status)), duration: durations.labels(service) };
-      byStatus.set(status, series);
-    }
-    return series;
-  };
   return {
-    record: (service, status, durationMs) => {
-      const series = seriesOf(service, status);
-      series.requests.inc();
-      series.duration.observe(durationMs / 1_000);
-    },
+    record: requestSeries(registry, { prefix: 'tidegate_egress', label: 'service' }),
     recordFault: (code) => faults.inc({ code }),
     recordRetry: (service) => retries.inc({ service }),
     recordBreakerChange: (service, upstream, to) => changes.inc({ service, upstream, to }),

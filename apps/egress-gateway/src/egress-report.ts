@@ -10,8 +10,8 @@ export function toEgressReport(exchange: EgressExchange, fault?: Fault): string 
   const { call, destination } = exchange;
   const upstream = call?.endpoint.name ?? '';
   const breaker = destination?.service.circuit.state ?? '';
-  const headMs = call === undefined || call.headMs === 0 ? '0' : call.headMs.toFixed(1);
-  const report = `u=${upstream};a=${exchange.attempts};b=${breaker};t=${headMs}`;
+  const tenths = Math.round((call?.headMs ?? 0) * 10);
+  const report = `u=${upstream};a=${exchange.attempts};b=${breaker};t=${Math.floor(tenths / 10)}.${tenths % 10}`;
   if (fault !== undefined) return `${report};f=${fault.code}`;
   return call?.isCloseDelimited === true ? report + endUncertain : report;
 }

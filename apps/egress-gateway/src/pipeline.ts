@@ -50,5 +50,5 @@ export function createPipeline(parts: PipelineParts): Pipeline<EgressExchange> {
     retryIdempotent({ clock, random, onRetry: (service) => metrics.recordRetry(service) }),
     forwardToService({ deadlines, clock }),
   ];
-  return compose(stages, () => clock.monotonicMs());
+  return compose(stages);
 }

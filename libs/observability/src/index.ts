@@ -15,4 +15,5 @@ export {
   type MetricOptions,
 } from './metrics.js';
 export { createObservability, type Observability } from './observability.js';
+export { requestSeries, type RecordRequest, type RequestSeriesOptions } from './request-series.js';
 export { formatTraceparent, newSpanId, newTraceId, parseTraceparent, type TraceContext } from './trace-context.js';

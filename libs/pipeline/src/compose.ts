@@ -16,9 +16,9 @@ export interface Pipeline<E extends Exchange> {
 /**
  * Composes stages into one function, once, at start. Throws when a stage is not a function, has no name, or stands
  * twice. The last stage's `next` does nothing.
- * @param now monotonic milliseconds
+ * @param now monotonic milliseconds; without it `stageEnteredAtMs` stays empty
  */
-export function compose<E extends Exchange>(stages: readonly Stage<E>[], now: () => number): Pipeline<E> {
+export function compose<E extends Exchange>(stages: readonly Stage<E>[], now?: () => number): Pipeline<E> {
   const names = stages.map((stage) => nameOf(stage));
   for (const [at, name] of names.entries()) {
     if (names.indexOf(name) !== at) throw new TypeError(`stage ${name} stands twice in the list`);
@@ -26,7 +26,7 @@ export function compose<E extends Exchange>(stages: readonly Stage<E>[], now: ()
   const run = (exchange: E, at: number): Promise<void> => {
     const stage = stages[at];
     if (stage === undefined) return Promise.resolve();
-    exchange.stageEnteredAtMs[at] = now();
+    if (now !== undefined) exchange.stageEnteredAtMs[at] = now();
     return stage(exchange, () => run(exchange, at + 1));
   };
   return Object.assign((exchange: E) => run(exchange, 0), { stageNames: names });

@@ -46,5 +46,5 @@ export {
 export type { ParsedFields } from './forward/response-framing.js';
 export type { UpstreamCall } from './forward/upstream-call.js';
 export type { FailureStage, UpstreamFailure } from './forward/upstream-failure.js';
-export { toRequestFields, toResponseFields, wantsTrailers } from './forward/upstream-fields.js';
+export { toRequestFields, toResponseFields, type RequestFieldsToSend } from './forward/upstream-fields.js';
 export { UpstreamService, type HealthChange, type UpstreamServiceListener, type UpstreamServiceOptions } from './forward/upstream-service.js';

@@ -5,7 +5,6 @@ import {
   dispatchUpstream,
   toRequestFields,
   toResponseFields,
-  wantsTrailers,
   type DeadlineWheel,
   type Endpoint,
   type ParsedFields,
@@ -47,7 +46,7 @@ export function forwardToService(options: ForwardToServiceOptions): Stage<Egress
 async function attemptAt(endpoint: Endpoint, exchange: EgressExchange, { deadlines, clock }: ForwardToServiceOptions): Promise<void> {
   const { service } = destinationOf(exchange);
   const { head, body } = exchange;
-  const fields = toRequestFields(head.fields, body, false);
+  const { fields, isTrailersWanted } = toRequestFields(head.fields, body, false);
   fields.push('via', via);
   const call = dispatchUpstream(endpoint, {
     head,
@@ -60,7 +59,7 @@ async function attemptAt(endpoint: Endpoint, exchange: EgressExchange, { deadlin
     deadlines,
     clock,
     discardStatuses: exchange.discardStatuses,
-    isTrailersWanted: wantsTrailers(head.fields),
+    isTrailersWanted,
     toResponseFields: (parsed) => toAnswerFields(parsed, exchange),
   });
   exchange.call = call;

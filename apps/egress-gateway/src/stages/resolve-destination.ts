@@ -5,14 +5,14 @@ import type { Snapshot } from '../snapshot.js';
 
 /** Finds the service of the route that ingress named, and shortens the deadline to what the route allows (gateway/H7). */
 export function resolveDestination(snapshot: () => Snapshot): Stage<EgressExchange> {
-  return async function resolveDestination(exchange, next) {
+  return function resolveDestination(exchange, next) {
     const route = fieldValue(exchange.head.fields, 'x-tidegate-route') ?? '';
     const destination = snapshot().destinations.get(route);
     if (destination === undefined) throw new Fault('upstream-unavailable', `no route "${route}" in this configuration`);
     exchange.destination = destination;
     const allowedAtMs = exchange.arrivedAtMonotonicMs + destination.timeoutMs;
     exchange.deadlineAtMs = Math.min(exchange.deadlineAtMs, exchange.linkDeadlineAtMs, allowedAtMs);
-    await next();
+    return next();
   };
 }
 

@@ -15,12 +15,12 @@ export interface VerifyCallerOptions {
  * `x-tidegate-principal`.
  */
 export function verifyCaller({ tokens, onRefused }: VerifyCallerOptions): Stage<EgressExchange> {
-  return async function verifyCaller(exchange, next) {
+  return function verifyCaller(exchange, next) {
     const token = fieldValue(exchange.head.fields, 'x-tidegate-token');
     if (token === undefined || !tokens.verify(token)) {
       onRefused(exchange);
       throw new Fault('caller-not-allowed', `${exchange.peer.address}: ${token === undefined ? 'no' : 'bad'} internal token`);
     }
-    await next();
+    return next();
   };
 }

@@ -96,13 +96,8 @@ export class Circuit {
    * Runs the work if the breaker lets it. A rejection with a CountedError or an upstream's fault counts as an error.
    * @throws what the work throws; Fault upstream-unavailable with Retry-After when the breaker is open
    */
-  async fire<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return (await this.#breaker.fire(work)) as T;
-    } catch (error) {
-      if (CircuitBreaker.isOurError(error as Error)) throw this.#refusal();
-      throw error;
-    }
+  fire<T>(work: () => Promise<T>): Promise<T> {
+    return this.isUsable ? (this.#breaker.fire(work) as Promise<T>) : Promise.reject(this.#refusal());
   }
 
   /** Counts one error more: an answer that broke after its head (gateway/U4). */

@@ -8,7 +8,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { DeadlineWheel } from './deadline-wheel.js';
 import { dispatchUpstream, type DispatchOptions } from './dispatch-upstream.js';
 import { Endpoint } from './endpoint.js';
-import { toRequestFields, toResponseFields, wantsTrailers } from './upstream-fields.js';
+import { toRequestFields, toResponseFields } from './upstream-fields.js';
 import type { UpstreamCall } from './upstream-call.js';
 
 const closers: (() => Promise<void>)[] = [];
@@ -58,7 +58,7 @@ function send(endpoint: Endpoint, request: RequestHead, more: Partial<DispatchOp
   const body = more.body ?? noBody;
   const call = dispatchUpstream(endpoint, {
     head: request,
-    fields: toRequestFields(request.fields, body, false),
+    ...toRequestFields(request.fields, body, false),
     body,
     response: sink,
     cancellation,
@@ -67,7 +67,6 @@ function send(endpoint: Endpoint, request: RequestHead, more: Partial<DispatchOp
     deadlines,
     clock: systemClock,
     discardStatuses: [],
-    isTrailersWanted: wantsTrailers(request.fields),
     toResponseFields: (parsed) => toResponseFields(parsed, false),
     ...more,
   });

@@ -6,7 +6,7 @@ import { dispatchUpstream } from './dispatch-upstream.js';
 import { Endpoint } from './endpoint.js';
 import { pickEndpoint } from './pick-endpoint.js';
 import { mayRetry } from './may-retry.js';
-import { toRequestFields, toResponseFields, wantsTrailers } from './upstream-fields.js';
+import { toRequestFields, toResponseFields } from './upstream-fields.js';
 import type { ParsedFields } from './response-framing.js';
 import type { UpstreamCall } from './upstream-call.js';
 import type { UpstreamFailure } from './upstream-failure.js';
@@ -65,7 +65,7 @@ export function createNetworkEgressLink({ targets, clock, random = Math.random }
   const attemptsMax = Math.max(2, endpoints.length);
   const dispatch = (endpoint: Endpoint, call: EgressCall): UpstreamCall => {
     const leftMs = Math.max(1, Math.floor(call.deadlineAtMs - clock.monotonicMs()));
-    const fields = toRequestFields(call.head.fields, call.body, true);
+    const { fields, isTrailersWanted } = toRequestFields(call.head.fields, call.body, true);
     fields.push('x-tidegate-deadline', String(leftMs));
     if (call.head.authority !== '') fields.push('host', call.head.authority);
     return dispatchUpstream(endpoint, {
@@ -79,7 +79,7 @@ export function createNetworkEgressLink({ targets, clock, random = Math.random }
       deadlines,
       clock,
       discardStatuses: none,
-      isTrailersWanted: wantsTrailers(call.head.fields),
+      isTrailersWanted,
       toResponseFields: keepReserved,
       isEndUncertain: saysEndUncertain,
     });
