@@ -1,1 +1,2 @@
-// Filled by the first export.
+export { runCli } from './run-cli.js';
+export { processTerminal, type Terminal } from './terminal.js';

@@ -1,0 +1,91 @@
+import { hostname } from 'node:os';
+import { ensureSecrets, type EnsuredSecrets, type Secrets } from '@tidegate/auth';
+import type { TidegateConfig } from '@tidegate/config';
+import { createObservability, type LogLevel } from '@tidegate/observability';
+import { formatAddress } from '@tidegate/units';
+import { Option, type Command } from 'commander';
+import { CliError } from '../cli-error.js';
+import { exitCodes } from '../exit-codes.js';
+import { configFileOf, openConfig } from '../open-config.js';
+import type { Terminal } from '../terminal.js';
+import { appNames, parseAppNames, type AppName } from '../up/app-names.js';
+import { formatBanner, formatFirstStart } from '../up/format-banner.js';
+import { findBusyPorts, planListeners } from '../up/planned-listeners.js';
+import { startApps, type RunningApps } from '../up/start-apps.js';
+import { firstStopSignal } from '../up/stop-signals.js';
+import { requestToken } from './token.js';
+
+interface UpOptions {
+  readonly only?: readonly AppName[];
+  readonly config?: string;
+  readonly logLevel: LogLevel;
+  readonly initOnly?: true;
+}
+
+/** `tidegate up`: the whole product in this process. */
+export function addUpCommand(program: Command, terminal: Terminal): void {
+  program
+    .command('up')
+    .description('Start everything in one process: gateways, limiter, analytics and the demo services.')
+    .option('--only <APPS>', `start some of ${appNames.join(',')}; the others are reached at their addresses`, parseAppNames)
+    .option('-c, --config <FILE>', 'configuration file')
+    .addOption(new Option('--log-level <LEVEL>', 'JSON lines on standard error').choices(['silent', 'error', 'warn', 'info', 'debug']).default('warn'))
+    .option('--init-only', 'make the secrets of the first start and end')
+    .addHelpText('after', '\nExamples:\n  tidegate up\n  tidegate up --config staging.yaml --log-level info\n  tidegate up --only ingress,egress')
+    .action((options: UpOptions) => up(options, terminal));
+}
+
+async function up(options: UpOptions, terminal: Terminal): Promise<void> {
+  const config = openConfig(options.config, terminal);
+  const secrets = makeSecrets(config, terminal);
+  if (options.initOnly === true) return;
+  const apps = (options.only ?? appNames).filter((app) => app !== 'demo' || config.demo !== undefined || options.only !== undefined);
+  const busy = await findBusyPorts(planListeners(config, apps));
+  if (busy.length > 0) throw new CliError(busy.join('\n'), exitCodes.unavailable);
+  const stopSignal = firstStopSignal();
+  const running = await start({ config, secrets, apps, level: options.logLevel });
+  const token = apps.includes('demo') ? await tokenToTry(config, secrets) : undefined;
+  terminal.out(formatBanner({ file: configFileOf(options.config, terminal), config, apps, readyAfterMs: performance.now(), token }));
+  const signal = await stopSignal;
+  terminal.err(`${signal}: draining for up to ${(config.drain.delayMs + config.drain.timeoutMs) / 1_000} s`);
+  await running.stop();
+  // Only fires when something still holds the process.
+  setTimeout(() => process.exit(), 1_000).unref();
+}
+
+function makeSecrets(config: TidegateConfig, terminal: Terminal): EnsuredSecrets {
+  try {
+    const secrets = ensureSecrets(config.secrets.directory);
+    const text = formatFirstStart(secrets);
+    if (text !== '') terminal.out(`${text}\n`);
+    return secrets;
+  } catch (error) {
+    throw new CliError(`${(error as Error).message}; see that secrets.directory may be written`, exitCodes.unavailable, { cause: error });
+  }
+}
+
+interface StartUp {
+  readonly config: TidegateConfig;
+  readonly secrets: Secrets;
+  readonly apps: readonly AppName[];
+  readonly level: LogLevel;
+}
+
+async function start({ config, secrets, apps, level }: StartUp): Promise<RunningApps> {
+  const observability = createObservability({ app: 'tidegate', instance: hostname(), level, destination: { write: (line) => void process.stderr.write(line) } });
+  try {
+    return await startApps({ config, secrets, observability, apps });
+  } catch (error) {
+    if (error instanceof CliError) throw error;
+    const { message, exitCode = exitCodes.unavailable } = error as Error & { exitCode?: number };
+    throw new CliError(`tidegate up: ${message}`, exitCode, { cause: error });
+  }
+}
+
+/** A token that lasts a working day, for the lines to try; none when the auth service does not give one. */
+async function tokenToTry({ demo }: TidegateConfig, { clients }: Secrets): Promise<string | undefined> {
+  const address = demo?.auth?.[0];
+  if (address === undefined || address.port === 0) return undefined;
+  const wish = { client: clients[0], sub: 'alice', scopes: ['orders:read', 'orders:write'], ttlMs: 12 * 3_600_000 };
+  return requestToken(new URL(`http://${formatAddress(address)}/auth/token`), wish).then(({ access_token }) => access_token, () => undefined);
+}

@@ -1,0 +1,115 @@
+import { hostname } from 'node:os';
+import type { Secrets } from '@tidegate/auth';
+import type { TidegateConfig } from '@tidegate/config';
+import { createEventPublisher, createInProcessTransport, createKafkaTransport, type EventPublisher } from '@tidegate/event-publisher';
+import type { LimiterLink } from '@tidegate/limiter-client';
+import type { Observability } from '@tidegate/observability';
+import { startOps, type AdminRoute } from '@tidegate/ops';
+import type { EgressLink } from '@tidegate/proxy';
+import { systemClock } from '@tidegate/units';
+import { CliError } from '../cli-error.js';
+import { exitCodes } from '../exit-codes.js';
+import type { AppName } from './app-names.js';
+import { opsAddress } from './planned-listeners.js';
+
+export interface StartOptions {
+  readonly config: TidegateConfig;
+  readonly secrets: Secrets;
+  readonly observability: Observability;
+  readonly apps: readonly AppName[];
+}
+
+/** Apps that run in this process. */
+export interface RunningApps {
+  /** Stops what was started, last first: the gateways drain before what they use goes away. */
+  stop(): Promise<void>;
+}
+
+/** What apps hand to those that start after them (gateway/U10). */
+interface Shared extends StartOptions {
+  readonly closers: (() => Promise<void>)[];
+  readonly admin: AdminRoute[];
+  accept?: Parameters<typeof createInProcessTransport>[0]['deliver'];
+  publisher?: EventPublisher;
+  limiterLink?: LimiterLink;
+  egressLink?: EgressLink;
+}
+
+/** Starts the wanted apps in one process, with links between them that need no socket. Stops again when one fails. */
+export async function startApps(options: StartOptions): Promise<RunningApps> {
+  const shared: Shared = { ...options, closers: [], admin: [] };
+  const stop = async (): Promise<void> => {
+    for (const close of shared.closers.splice(0).toReversed()) await close();
+  };
+  try {
+    if (has(shared, 'analytics')) await startAnalytics(shared);
+    if (has(shared, 'limiter') || has(shared, 'egress') || has(shared, 'ingress')) openPublisher(shared);
+    if (has(shared, 'limiter')) await startLimiter(shared);
+    if (has(shared, 'egress')) await startEgress(shared);
+    if (has(shared, 'demo')) await startDemo(shared);
+    if (has(shared, 'ingress')) await startIngress(shared);
+    await startOpsServer(shared);
+    return { stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+const has = ({ apps }: Shared, app: AppName): boolean => apps.includes(app);
+
+async function startAnalytics(shared: Shared): Promise<void> {
+  const { bootstrap } = await import('@tidegate/analytics-consumer');
+  const running = await bootstrap({ ...shared, ops: false, listen: true });
+  shared.accept = (batch, partition) => running.accept(batch, partition);
+  shared.closers.push(() => running.close());
+}
+
+function openPublisher(shared: Shared): void {
+  const { transport } = shared.config.events;
+  const { logger, registry } = shared.observability;
+  if (transport.kind === 'in-process' && shared.accept === undefined) {
+    throw new CliError('events.transport is in-process, but analytics is not in this process: add analytics to --only, or configure events.transport.kafka', exitCodes.usage);
+  }
+  const opened = transport.kind === 'kafka' ? createKafkaTransport(transport) : createInProcessTransport({ deliver: shared.accept ?? (() => Promise.resolve()) });
+  const publisher = createEventPublisher({ config: shared.config.events, transport: opened, instance: `up-${hostname()}`, clock: systemClock, logger, registry });
+  shared.publisher = publisher;
+  shared.closers.push(() => publisher.close());
+}
+
+async function startLimiter(shared: Shared): Promise<void> {
+  const { bootstrap } = await import('@tidegate/rate-limiter');
+  const running = await bootstrap({ ...shared, publisher: publisherOf(shared), ops: false, listen: true });
+  shared.limiterLink = running.link;
+  shared.closers.push(() => running.close());
+}
+
+async function startEgress(shared: Shared): Promise<void> {
+  const { bootstrap } = await import('@tidegate/egress-gateway');
+  const running = await bootstrap({ ...shared, publisher: publisherOf(shared), ops: false, listen: true });
+  shared.egressLink = running.link;
+  shared.admin.push(...running.admin);
+  shared.closers.push(() => running.close());
+}
+
+async function startDemo(shared: Shared): Promise<void> {
+  const { bootstrap } = await import('@tidegate/demo-services');
+  const running = await bootstrap({ ...shared, ops: false });
+  shared.closers.push(() => running.close());
+}
+
+async function startIngress(shared: Shared): Promise<void> {
+  const { bootstrap } = await import('@tidegate/ingress-gateway');
+  const running = await bootstrap({ ...shared, publisher: publisherOf(shared), ops: false });
+  shared.closers.push(() => running.close());
+}
+
+async function startOpsServer({ config, secrets, observability, apps, admin, closers }: Shared): Promise<void> {
+  const ops = await startOps({ address: opsAddress(config, apps), observability, adminToken: secrets.adminToken, admin });
+  closers.unshift(() => ops.close());
+}
+
+function publisherOf({ publisher }: Shared): EventPublisher {
+  if (publisher === undefined) throw new TypeError('the publisher is opened before the apps that use it');
+  return publisher;
+}
