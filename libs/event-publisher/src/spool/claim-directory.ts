@@ -77,11 +77,12 @@ function isAlive(owner: string): boolean {
   return identityOf(pid) === owner;
 }
 
-/** The process's id and, where the system tells, when it started: ids are used again. */
+/** The process's id and, where the system tells, when it started: ids are used again. One that only waits to be reaped is another. */
 function identityOf(pid: number): string {
   const stat = readIfThere(`/proc/${pid}/stat`);
-  const started = stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-  return `${pid} ${started ?? '-'}`;
+  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ') ?? [];
+  const isGone = fields[0] === 'Z' || fields[0] === 'X';
+  return `${pid} ${isGone ? 'gone' : (fields[19] ?? '-')}`;
 }
 
 function readIfThere(file: string): string | undefined {

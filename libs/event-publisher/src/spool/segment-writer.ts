@@ -54,6 +54,7 @@ export class SegmentWriter {
 
   /** Resolves when all appended so far is on disk: true; or when it cannot be now: false. */
   sync(): Promise<boolean> {
+    if (this.#isFailing && !this.#isClosing) return Promise.resolve(false);
     return new Promise((resolve) => {
       this.#waiting.push(resolve);
       this.#start();
