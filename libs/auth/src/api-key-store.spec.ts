@@ -4,7 +4,17 @@ import { join } from 'node:path';
 import { Fault } from '@tidegate/fault';
 import { fakeClock, has, startRedis, waitUntil, type RedisServer } from '@tidegate/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { authSchema, createApiKeyStore, createAuthenticator, isApiKey, toServiceFields, type ApiKeyPlace, type ApiKeyStore, type AuthLogger, type AuthOutcome } from './index.js';
+import {
+  authSchema,
+  createApiKeyStore,
+  createAuthenticator,
+  isApiKey,
+  toServiceFields,
+  type ApiKeyPlace,
+  type ApiKeyStore,
+  type AuthLogger,
+  type AuthOutcome,
+} from './index.js';
 
 const silent = { info: () => undefined, warn: () => undefined };
 const health = { set: () => undefined };
@@ -44,7 +54,8 @@ describe('gateway/A4 the key itself', () => {
       const changed = key.slice(0, at) + (key[at] === 'a' ? 'b' : 'a') + key.slice(at + 1);
       expect(isApiKey(changed)).toBe(false);
     }
-    for (const text of ['', 'tg_live_', key.slice(0, -1), `${key}a`, key.replace('live', 'test')]) expect(isApiKey(text)).toBe(false);
+    for (const text of ['', 'tg_live_', key.slice(0, -1), `${key}a`, key.replace('live', 'test')])
+      expect(isApiKey(text)).toBe(false);
   });
 });
 
@@ -62,16 +73,19 @@ describe.each(['file', 'redis'] as const)('gateway/A4 keys in %s', (kind) => {
     return { redis: { url: `${redis?.url}/${database}` } };
   };
 
-  it.skipIf(isOff)('gateway/A4: a key made by one process is in force in another soon, and a revoked one is not', async () => {
-    const place = newPlace();
-    const [gateway, cli] = [open(place), open(place)];
-    const { key, record } = await cli.create({ ...acme, plan: 'gold' });
-    await waitUntil('the key is in force', () => Promise.resolve(found(gateway, key)));
-    expect(gateway.find(key)).toEqual(record);
-    expect(await cli.revoke(record.id)).toBe(true);
-    await waitUntil('the key is revoked', () => Promise.resolve(gateway.find(key)?.revokedAtMs !== undefined));
-    expect(await cli.revoke('k_unknown')).toBe(false);
-  });
+  it.skipIf(isOff)(
+    'gateway/A4: a key made by one process is in force in another soon, and a revoked one is not',
+    async () => {
+      const place = newPlace();
+      const [gateway, cli] = [open(place), open(place)];
+      const { key, record } = await cli.create({ ...acme, plan: 'gold' });
+      await waitUntil('the key is in force', () => Promise.resolve(found(gateway, key)));
+      expect(gateway.find(key)).toEqual(record);
+      expect(await cli.revoke(record.id)).toBe(true);
+      await waitUntil('the key is revoked', () => Promise.resolve(gateway.find(key)?.revokedAtMs !== undefined));
+      expect(await cli.revoke('k_unknown')).toBe(false);
+    },
+  );
 
   it.skipIf(isOff)('gateway/A4: rotating makes a second key; the old one goes on for the overlap', async () => {
     const store = open(newPlace());
@@ -133,7 +147,12 @@ describe.skipIf(!has('redis'))('gateway/A4 Redis away', () => {
 
   it('gateway/A4: not ready, with the reason, before the first load', async () => {
     const said: (string | undefined)[] = [];
-    const store = createApiKeyStore({ place: { redis: { url: 'redis://127.0.0.1:1' } }, clock, logger: silent, health: { set: (_check, _ok, reason) => said.push(reason) } });
+    const store = createApiKeyStore({
+      place: { redis: { url: 'redis://127.0.0.1:1' } },
+      clock,
+      logger: silent,
+      health: { set: (_check, _ok, reason) => said.push(reason) },
+    });
     cleanups.push(() => store.close());
     await waitUntil('a reason', () => Promise.resolve(said.length > 1));
     expect(said.at(-1)).toMatch(/^API keys cannot be read from Redis: .*ECONNREFUSED/);
@@ -146,7 +165,14 @@ describe('gateway/A4 in a request', () => {
   async function setUp(): Promise<{ store: ApiKeyStore; ask: (fields: string[]) => Promise<AuthOutcome> }> {
     const store = open(newFile());
     await waitUntil('the store is loaded', () => Promise.resolve(!throws(() => store.find('x'))));
-    const auth = createAuthenticator({ auth: authSchema.parse({ providers: { keys: { type: 'apiKey', header: 'X-API-Key' } } }), consumers: { acme: { plan: 'gold' } }, apiKeys: store, clock, logger: silent, health });
+    const auth = createAuthenticator({
+      auth: authSchema.parse({ providers: { keys: { type: 'apiKey', header: 'X-API-Key' } } }),
+      consumers: { acme: { plan: 'gold' } },
+      apiKeys: store,
+      clock,
+      logger: silent,
+      health,
+    });
     return { store, ask: async (fields) => auth.authenticate(rule, { fields, query: '' }) };
   }
   const refusal = async (asked: Promise<unknown>): Promise<string> => {
@@ -157,7 +183,15 @@ describe('gateway/A4 in a request', () => {
   it('gateway/A4: from its header or Authorization: ApiKey, with consumer, plan and scopes; dropped for the service', async () => {
     const { store, ask } = await setUp();
     const { key, record } = await store.create(acme);
-    const principal = { kind: 'api-key', id: record.id, consumer: 'acme', plan: 'gold', scopes: ['orders:read'], roles: [], claims: {} };
+    const principal = {
+      kind: 'api-key',
+      id: record.id,
+      consumer: 'acme',
+      plan: 'gold',
+      scopes: ['orders:read'],
+      roles: [],
+      claims: {},
+    };
     const fields = ['a', '1', 'x-api-key', key];
     const outcome = await ask(fields);
     expect(outcome.principal).toEqual(principal);
@@ -171,7 +205,8 @@ describe('gateway/A4 in a request', () => {
   it('gateway/A4: unknown, mistyped, expired and revoked keys are 401; two are 400', async () => {
     const { store, ask } = await setUp();
     const { key, record } = await store.create({ ...acme, expiresAtMs: clock.nowMs() + 1_000 });
-    const bad = '401 www-authenticate ApiKey realm="tidegate", error="invalid_token", error_description="The API key is not valid"';
+    const bad =
+      '401 www-authenticate ApiKey realm="tidegate", error="invalid_token", error_description="The API key is not valid"';
     expect(await refusal(ask([]))).toBe('401 www-authenticate ApiKey realm="tidegate"');
     for (const wrong of ['', 'x', `${key}x`, key.toLowerCase()]) expect(await refusal(ask(['x-api-key', wrong]))).toBe(bad);
     expect(await refusal(ask(['x-api-key', key, 'authorization', `ApiKey ${key}`]))).toMatch(/^400 /);

@@ -33,7 +33,10 @@ export interface ApiKeyStoreOptions {
 
 /** Opens the store; it loads in the background, and the health check `api-keys` says whether it is there. */
 export function createApiKeyStore({ place, clock, logger, health }: ApiKeyStoreOptions): ApiKeyStore {
-  const backend = 'file' in place ? createFileKeyBackend(place.file, { logger, health }) : createRedisKeyBackend(place.redis.url, { logger, health });
+  const backend =
+    'file' in place
+      ? createFileKeyBackend(place.file, { logger, health })
+      : createRedisKeyBackend(place.redis.url, { logger, health });
   return {
     find(key) {
       if (backend.byHash === undefined) throw new KeysUnavailableError('API keys are not loaded yet');
@@ -59,14 +62,25 @@ export function createApiKeyStore({ place, clock, logger, health }: ApiKeyStoreO
   };
 }
 
-async function rotate(backend: KeyBackend, id: string, { overlapMs, nowMs }: { overlapMs: number; nowMs: number }): Promise<NewApiKey | undefined> {
+async function rotate(
+  backend: KeyBackend,
+  id: string,
+  { overlapMs, nowMs }: { overlapMs: number; nowMs: number },
+): Promise<NewApiKey | undefined> {
   let made: NewApiKey | undefined;
   await backend.update((records) => {
     const old = records.find((record) => record.id === id);
     if (old === undefined || !isInForce(old, nowMs)) return [];
     const { consumer, plan, scopes, expiresAtMs } = old;
     made = newApiKey({ consumer, plan, scopes, expiresAtMs }, nowMs);
-    return [{ ...old, expiresAtMs: Math.min(expiresAtMs ?? Number.POSITIVE_INFINITY, nowMs + overlapMs), replacedBy: made.record.id }, made.record];
+    return [
+      {
+        ...old,
+        expiresAtMs: Math.min(expiresAtMs ?? Number.POSITIVE_INFINITY, nowMs + overlapMs),
+        replacedBy: made.record.id,
+      },
+      made.record,
+    ];
   });
   return made;
 }

@@ -50,17 +50,31 @@ export interface AuthConfig {
   readonly providers: Readonly<Record<string, ProviderConfig>>;
 }
 
-const fieldName = () => z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/, 'expected the name of a header field').transform((text) => text.toLowerCase());
-const oneOrMore = () => z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(32)]).transform((value) => (typeof value === 'string' ? [value] : value));
+const fieldName = () =>
+  z
+    .string()
+    .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/, 'expected the name of a header field')
+    .transform((text) => text.toLowerCase());
+const oneOrMore = () =>
+  z
+    .union([z.string().min(1), z.array(z.string().min(1)).min(1).max(32)])
+    .transform((value) => (typeof value === 'string' ? [value] : value));
 const isLoopback = (host: string): boolean => host === 'localhost' || host === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(host);
 
-const jwks = z.strictObject({ url: z.string(), insecureHosts: z.array(z.string().min(1)).max(16).default([]) }).superRefine(({ url, insecureHosts }, ctx) => {
-  const { protocol, hostname, username } = URL.canParse(url) ? new URL(url) : { protocol: '', hostname: '', username: '' };
-  if (!['https:', 'http:'].includes(protocol) || username !== '') ctx.addIssue({ code: 'custom', path: ['url'], message: 'expected an https URL without a user' });
-  else if (protocol === 'http:' && !isLoopback(hostname) && !insecureHosts.includes(hostname)) {
-    ctx.addIssue({ code: 'custom', path: ['url'], message: `expected https: plain http is for loopback and the hosts named in insecureHosts, not for ${hostname}` });
-  }
-});
+const jwks = z
+  .strictObject({ url: z.string(), insecureHosts: z.array(z.string().min(1)).max(16).default([]) })
+  .superRefine(({ url, insecureHosts }, ctx) => {
+    const { protocol, hostname, username } = URL.canParse(url) ? new URL(url) : { protocol: '', hostname: '', username: '' };
+    if (!['https:', 'http:'].includes(protocol) || username !== '')
+      ctx.addIssue({ code: 'custom', path: ['url'], message: 'expected an https URL without a user' });
+    else if (protocol === 'http:' && !isLoopback(hostname) && !insecureHosts.includes(hostname)) {
+      ctx.addIssue({
+        code: 'custom',
+        path: ['url'],
+        message: `expected https: plain http is for loopback and the hosts named in insecureHosts, not for ${hostname}`,
+      });
+    }
+  });
 
 const jwtProvider = z
   .strictObject({
@@ -76,21 +90,47 @@ const jwtProvider = z
     requireExp: z.boolean().default(true),
     typ: z.string().min(1).max(128).optional(),
     from: z
-      .strictObject({ authorization: z.boolean().default(true), header: fieldName().optional(), cookie: z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/).optional(), query: z.string().min(1).max(128).optional() })
-      .refine((from) => from.authorization || from.header !== undefined || from.cookie !== undefined || from.query !== undefined, 'expected at least one source')
+      .strictObject({
+        authorization: z.boolean().default(true),
+        header: fieldName().optional(),
+        cookie: z
+          .string()
+          .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/)
+          .optional(),
+        query: z.string().min(1).max(128).optional(),
+      })
+      .refine(
+        (from) => from.authorization || from.header !== undefined || from.cookie !== undefined || from.query !== undefined,
+        'expected at least one source',
+      )
       .default({ authorization: true }),
     scopesClaim: z.string().min(1).max(256).default('scope'),
     rolesClaim: z.string().min(1).max(256).default('roles'),
   })
   .transform((provider, ctx): JwtProviderConfig => {
     const keys = toKeyConfig(provider);
-    const problem = keys === undefined ? 'expected exactly one of jwks, publicKey, jwk, secret' : findKeyProblem(keys, provider.algorithms);
+    const problem =
+      keys === undefined
+        ? 'expected exactly one of jwks, publicKey, jwk, secret'
+        : findKeyProblem(keys, provider.algorithms);
     if (keys === undefined || problem !== undefined) {
       ctx.addIssue({ code: 'custom', message: problem ?? '' });
       return z.NEVER;
     }
     const { algorithms, leeway, requireExp, typ, from, scopesClaim, rolesClaim, issuer = [], audience = [] } = provider;
-    return { type: 'jwt', issuers: issuer, audiences: audience, algorithms, keys, leewayMs: leeway, isExpRequired: requireExp, typ, sources: from, scopesClaim, rolesClaim };
+    return {
+      type: 'jwt',
+      issuers: issuer,
+      audiences: audience,
+      algorithms,
+      keys,
+      leewayMs: leeway,
+      isExpRequired: requireExp,
+      typ,
+      sources: from,
+      scopesClaim,
+      rolesClaim,
+    };
   });
 
 const apiKeyProvider = z.strictObject({ type: z.literal('apiKey'), header: fieldName().default('x-api-key') });
@@ -126,17 +166,21 @@ export function toStaticKey(keys: KeyConfig): KeyObject | undefined {
 /** Why these keys cannot serve these algorithms; never shows a key. */
 function findKeyProblem(keys: KeyConfig, algorithms: readonly JwtAlgorithm[]): string | undefined {
   const [first] = algorithms.filter(isSymmetric);
-  if (keys.kind === 'jwks') return first === undefined ? undefined : `${first} takes a shared secret, which a key set (jwks) must not hold`;
+  if (keys.kind === 'jwks')
+    return first === undefined ? undefined : `${first} takes a shared secret, which a key set (jwks) must not hold`;
   if (keys.kind === 'jwk') {
     const { alg, use } = keys.jwk;
-    if (alg !== undefined && algorithms.some((algorithm) => algorithm !== alg)) return `the jwk is for algorithm ${String(alg)} alone`;
+    if (alg !== undefined && algorithms.some((algorithm) => algorithm !== alg))
+      return `the jwk is for algorithm ${JSON.stringify(alg)} alone`;
     if (use !== undefined && use !== 'sig') return 'the jwk is not for signatures (use)';
   }
   try {
     const key = toStaticKey(keys);
     const misfit = algorithms.find((algorithm) => key === undefined || !isKeyFor(algorithm, key));
     if (misfit === undefined) return undefined;
-    const wanted = isSymmetric(misfit) ? `a secret of at least ${secretBytesMin(misfit)} bytes` : 'a public key of its own type (RSA keys from 2048 bits)';
+    const wanted = isSymmetric(misfit)
+      ? `a secret of at least ${secretBytesMin(misfit)} bytes`
+      : 'a public key of its own type (RSA keys from 2048 bits)';
     return `algorithm ${misfit} needs ${wanted}, and all algorithms of a static key must fit it`;
   } catch (err) {
     return `the key cannot be read: ${err instanceof TypeError && !('code' in err) ? err.message : 'it is not valid'}`;

@@ -5,7 +5,14 @@ import { Fault } from '@tidegate/fault';
 import { fakeClock } from '@tidegate/testkit';
 import { SignJWT, type JWTPayload } from 'jose';
 import { afterEach, describe, expect, it } from 'vitest';
-import { authSchema, consumersSchema, createAuthenticator, toServiceFields, type Authenticator, type AuthOutcome } from './index.js';
+import {
+  authSchema,
+  consumersSchema,
+  createAuthenticator,
+  toServiceFields,
+  type Authenticator,
+  type AuthOutcome,
+} from './index.js';
 
 const silent = { info: () => undefined, warn: () => undefined };
 const health = { set: () => undefined };
@@ -17,19 +24,40 @@ afterEach(async () => {
 type Clock = ReturnType<typeof fakeClock>;
 const seconds = (clock: Clock) => Math.floor(clock.nowMs() / 1_000);
 
-function authenticator(provider: object, { clock = fakeClock(), consumers = {} }: { clock?: Clock; consumers?: object } = {}): { clock: Clock; ask: (fields: string[], query?: string, optional?: boolean) => Promise<AuthOutcome>; auth: Authenticator } {
-  const auth = createAuthenticator({ auth: authSchema.parse({ providers: { main: { type: 'jwt', ...provider } } }), consumers: consumersSchema.parse(consumers), clock, logger: silent, health });
+function authenticator(
+  provider: object,
+  { clock = fakeClock(), consumers = {} }: { clock?: Clock; consumers?: object } = {},
+): {
+  clock: Clock;
+  ask: (fields: string[], query?: string, optional?: boolean) => Promise<AuthOutcome>;
+  auth: Authenticator;
+} {
+  const auth = createAuthenticator({
+    auth: authSchema.parse({ providers: { main: { type: 'jwt', ...provider } } }),
+    consumers: consumersSchema.parse(consumers),
+    clock,
+    logger: silent,
+    health,
+  });
   cleanups.push(() => auth.close());
   const rule = (optional: boolean) => ({ providers: ['main'], optional });
   const strict = rule(false);
-  return { clock, auth, ask: async (fields, query = '', optional = false) => auth.authenticate(optional ? rule(true) : strict, { fields, query }) };
+  return {
+    clock,
+    auth,
+    ask: async (fields, query = '', optional = false) =>
+      auth.authenticate(optional ? rule(true) : strict, { fields, query }),
+  };
 }
 
 const bearer = (token: string): string[] => ['authorization', `Bearer ${token}`];
 
 /** The fault of a refused request, as `status challenge`. */
 async function refusal(asked: Promise<AuthOutcome>): Promise<string> {
-  const fault: unknown = await asked.then(() => 'let in', (err: unknown) => err);
+  const fault: unknown = await asked.then(
+    () => 'let in',
+    (err: unknown) => err,
+  );
   if (!(fault instanceof Fault)) return String(fault);
   return `${fault.status} ${fault.details.fields?.join(' ') ?? ''}`;
 }
@@ -45,12 +73,25 @@ const pem = (key: KeyObject): string => key.export({ type: 'spki', format: 'pem'
 const secret = 's'.repeat(64);
 const secretKey = Buffer.from(secret);
 
-const good = (clock: Clock, part: JWTPayload = {}): JWTPayload => ({ iss: 'me', aud: 'tidegate', sub: 'alice', exp: seconds(clock) + 600, scope: 'orders:read x', roles: ['staff'], ...part });
-const issue = (claims: JWTPayload, alg: string, ...[key, header = {}]: [KeyObject | Uint8Array, object?]) => new SignJWT(claims).setProtectedHeader({ alg, ...header }).sign(key);
+const good = (clock: Clock, part: JWTPayload = {}): JWTPayload => ({
+  iss: 'me',
+  aud: 'tidegate',
+  sub: 'alice',
+  exp: seconds(clock) + 600,
+  scope: 'orders:read x',
+  roles: ['staff'],
+  ...part,
+});
+const issue = (claims: JWTPayload, alg: string, ...[key, header = {}]: [KeyObject | Uint8Array, object?]) =>
+  new SignJWT(claims).setProtectedHeader({ alg, ...header }).sign(key);
 const hs256 = (claims: JWTPayload, header: object = {}) => issue(claims, 'HS256', secretKey, header);
 
 /** A token put together by hand: nothing between us and the bytes. */
-const raw = (header: string, claims: string, sign: (input: string) => string = (input) => createHmac('sha256', secretKey).update(input).digest('base64url')): string => {
+const raw = (
+  header: string,
+  claims: string,
+  sign: (input: string) => string = (input) => createHmac('sha256', secretKey).update(input).digest('base64url'),
+): string => {
   const input = `${Buffer.from(header).toString('base64url')}.${Buffer.from(claims).toString('base64url')}`;
   return `${input}.${sign(input)}`;
 };
@@ -76,16 +117,27 @@ describe('gateway/A1 good tokens', () => {
     const { ask, clock } = authenticator({ algorithms: [alg], issuer: 'me', audience: 'tidegate', ...keys });
     const token = await issue(good(clock), alg, key);
     const outcome = await ask(bearer(token));
-    expect(outcome.principal).toEqual({ kind: 'jwt', id: 'alice', scopes: ['orders:read', 'x'], roles: ['staff'], claims: good(clock) });
+    expect(outcome.principal).toEqual({
+      kind: 'jwt',
+      id: 'alice',
+      scopes: ['orders:read', 'x'],
+      roles: ['staff'],
+      claims: good(clock),
+    });
     const tampered = `${token.slice(0, -10)}${token.at(-10) === 'A' ? 'B' : 'A'}${token.slice(-9)}`;
-    expect(await refusal(ask(bearer(tampered)))).toMatch(/^401 www-authenticate Bearer realm="tidegate", error="invalid_token"/);
+    expect(await refusal(ask(bearer(tampered)))).toMatch(
+      /^401 www-authenticate Bearer realm="tidegate", error="invalid_token"/,
+    );
   });
 
   it('gateway/A1: the example of RFC 7515 A.1, its secret as a JWK', async () => {
     const token =
       'eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk';
     const jwk = { kty: 'oct', k: 'AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow' };
-    const { ask } = authenticator({ algorithms: ['HS256'], jwk, issuer: 'joe' }, { clock: fakeClock(1_300_819_380_000 - 1_000) });
+    const { ask } = authenticator(
+      { algorithms: ['HS256'], jwk, issuer: 'joe' },
+      { clock: fakeClock(1_300_819_380_000 - 1_000) },
+    );
     expect((await ask(bearer(token))).principal).toMatchObject({ id: '-', claims: { 'http://example.com/is_root': true } });
   });
 
@@ -106,7 +158,9 @@ describe('gateway/A1 good tokens', () => {
     const { ask, clock } = authenticator({ ...hsProvider, requireExp: false, typ: 'at+jwt' });
     const { exp: _exp, ...timeless } = good(clock);
     expect((await ask(bearer(await hs256(timeless, { typ: 'application/AT+jwt' })))).principal.id).toBe('alice');
-    expect(await refusal(ask(bearer(await hs256(timeless, { typ: 'JWT' }))))).toContain('The typ of the token is not accepted');
+    expect(await refusal(ask(bearer(await hs256(timeless, { typ: 'JWT' }))))).toContain(
+      'The typ of the token is not accepted',
+    );
     expect(await refusal(ask(bearer(await hs256(timeless))))).toContain('The typ of the token is not accepted');
   });
 });
@@ -126,9 +180,20 @@ describe('gateway/A1 attacks', () => {
     ['an algorithm in lower case', () => raw('{"alg":"hs256"}', claims)],
     ['alg as a list', () => raw('{"alg":["HS256"]}', claims)],
     ['no alg', () => raw('{"typ":"JWT"}', claims)],
-    ['another secret', () => raw('{"alg":"HS256"}', claims, (input) => createHmac('sha256', 'x'.repeat(64)).update(input).digest('base64url'))],
-    ['an empty secret', () => raw('{"alg":"HS256"}', claims, (input) => createHmac('sha256', '').update(input).digest('base64url'))],
-    ['claims changed after signing', async () => (await tokenOf({})).replace(/\.[^.]+\./, `.${Buffer.from(claims.replace('alice', 'admin')).toString('base64url')}.`)],
+    [
+      'another secret',
+      () =>
+        raw('{"alg":"HS256"}', claims, (input) => createHmac('sha256', 'x'.repeat(64)).update(input).digest('base64url')),
+    ],
+    [
+      'an empty secret',
+      () => raw('{"alg":"HS256"}', claims, (input) => createHmac('sha256', '').update(input).digest('base64url')),
+    ],
+    [
+      'claims changed after signing',
+      async () =>
+        (await tokenOf({})).replace(/\.[^.]+\./, `.${Buffer.from(claims.replace('alice', 'admin')).toString('base64url')}.`),
+    ],
     ['a member twice in the header', () => raw('{"alg":"none","alg":"HS256"}', claims)],
     ['a member twice in the claims', () => raw('{"alg":"HS256"}', claims.replace('{', '{"sub":"admin",'))],
     ['a member twice by an escape', () => raw('{"alg":"HS256"}', claims.replace('{', '{"s\\u0075b":"admin",'))],
@@ -138,10 +203,19 @@ describe('gateway/A1 attacks', () => {
     ['b64 false', () => raw('{"alg":"HS256","b64":false,"crit":["b64"]}', claims)],
     ['a JWE', () => 'eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIn0..AAAAAAAAAAAAAAAA.AAAA.AAAAAAAAAAAAAAAAAAAAAA'],
     ['a JWE header on three parts', () => raw('{"alg":"HS256","enc":"A256GCM"}', claims)],
-    ['the secret in a jwk of the header', () => raw(`{"alg":"HS256","jwk":{"kty":"oct","k":"${Buffer.alloc(64).toString('base64url')}"}}`, claims, (input) => createHmac('sha256', Buffer.alloc(64)).update(input).digest('base64url'))],
+    [
+      'the secret in a jwk of the header',
+      () =>
+        raw(`{"alg":"HS256","jwk":{"kty":"oct","k":"${Buffer.alloc(64).toString('base64url')}"}}`, claims, (input) =>
+          createHmac('sha256', Buffer.alloc(64)).update(input).digest('base64url'),
+        ),
+    ],
     ['padding', async () => `${await tokenOf({})}=`],
     ['blanks inside', async () => (await tokenOf({})).replace('.', '. ')],
-    ['the base64 alphabet that is not for URLs', () => raw('{"alg":"HS256","x":"???>>>"}', claims).replaceAll('_', '/').replaceAll('-', '+')],
+    [
+      'the base64 alphabet that is not for URLs',
+      () => raw('{"alg":"HS256","x":"???>>>"}', claims).replaceAll('_', '/').replaceAll('-', '+'),
+    ],
     ['spare bits in the last character', async () => respellLast(await tokenOf({}))],
     ['two parts', async () => (await tokenOf({})).split('.').slice(0, 2).join('.')],
     ['four parts', async () => `${await tokenOf({})}.AAAA`],
@@ -149,7 +223,10 @@ describe('gateway/A1 attacks', () => {
     ['claims that are null', () => raw('{"alg":"HS256"}', 'null')],
     ['claims that are no JSON', () => raw('{"alg":"HS256"}', '{')],
     ['a byte order mark', () => raw('\ufeff{"alg":"HS256"}', claims)],
-    ['claims that are not UTF-8', () => rawBytes(Buffer.concat([Buffer.from(claims.slice(0, -1)), Buffer.from(',"n":"\xff"}', 'latin1')]))],
+    [
+      'claims that are not UTF-8',
+      () => rawBytes(Buffer.concat([Buffer.from(claims.slice(0, -1)), Buffer.from(',"n":"\xff"}', 'latin1')])),
+    ],
     ['a header deeper than any', () => raw(`{"alg":"HS256","x":${'['.repeat(40)}${']'.repeat(40)}}`, claims)],
     ['more than 8 KiB', () => tokenOf({ filler: 'x'.repeat(8_192) })],
     ['no exp', () => raw('{"alg":"HS256"}', '{"iss":"me","aud":"tidegate","sub":"alice"}')],
@@ -173,7 +250,9 @@ describe('gateway/A1 attacks', () => {
     const { ask } = authenticator(hsProvider);
     const token = await make();
     for (let round = 0; round < 2; round += 1) {
-      expect(await refusal(ask(bearer(token)))).toMatch(/^401 www-authenticate Bearer realm="tidegate", error="invalid_token", error_description="[\x20-\x21\x23-\x5b\x5d-\x7e]+"$/);
+      expect(await refusal(ask(bearer(token)))).toMatch(
+        /^401 www-authenticate Bearer realm="tidegate", error="invalid_token", error_description="[\x20-\x21\x23-\x5b\x5d-\x7e]+"$/,
+      );
       expect(await refusal(ask(bearer(token), '', true))).toMatch(/^401 /);
     }
   });
@@ -183,7 +262,9 @@ describe('gateway/A1 attacks', () => {
     const last = alphabet.indexOf(token.at(-1) ?? '');
     const respelled = token.slice(0, -1) + (alphabet[last ^ 1] ?? '');
     // The same bytes: only the spelling differs.
-    expect(Buffer.from(respelled.split('.')[2] ?? '', 'base64url')).toEqual(Buffer.from(token.split('.')[2] ?? '', 'base64url'));
+    expect(Buffer.from(respelled.split('.')[2] ?? '', 'base64url')).toEqual(
+      Buffer.from(token.split('.')[2] ?? '', 'base64url'),
+    );
     return respelled;
   }
 
@@ -202,9 +283,21 @@ describe('gateway/A1 attacks', () => {
 
   it('gateway/A1: a PS signature is no RS signature, an ES signature in DER is none', async () => {
     const { ask } = authenticator({ algorithms: ['RS256'], publicKey: rsaPem });
-    expect(await refusal(ask(bearer(await issue(JSON.parse(claims) as JWTPayload, 'PS256', pairs.rsa.privateKey))))).toContain('401');
+    expect(
+      await refusal(ask(bearer(await issue(JSON.parse(claims) as JWTPayload, 'PS256', pairs.rsa.privateKey)))),
+    ).toContain('401');
     const es = authenticator({ algorithms: ['ES256'], publicKey: pem(pairs.p256.publicKey) });
-    expect(await refusal(es.ask(bearer(raw('{"alg":"ES256"}', claims, (input) => signBytes('sha256', Buffer.from(input), pairs.p256.privateKey).toString('base64url')))))).toContain('401');
+    expect(
+      await refusal(
+        es.ask(
+          bearer(
+            raw('{"alg":"ES256"}', claims, (input) =>
+              signBytes('sha256', Buffer.from(input), pairs.p256.privateKey).toString('base64url'),
+            ),
+          ),
+        ),
+      ),
+    ).toContain('401');
     const zeros = raw('{"alg":"ES256"}', claims, () => Buffer.alloc(64).toString('base64url'));
     expect(await refusal(es.ask(bearer(zeros)))).toContain('401');
   });
@@ -212,13 +305,23 @@ describe('gateway/A1 attacks', () => {
   it('gateway/A1: a key in the header is not used', async () => {
     const { ask } = authenticator({ algorithms: ['EdDSA'], publicKey: pem(pairs.ed25519.publicKey) });
     const own = generateKeyPairSync('ed25519');
-    const token = await issue(JSON.parse(claims) as JWTPayload, 'EdDSA', own.privateKey, { jwk: own.publicKey.export({ format: 'jwk' }), jku: 'http://127.0.0.1:1/', x5u: 'http://127.0.0.1:1/' });
+    const token = await issue(JSON.parse(claims) as JWTPayload, 'EdDSA', own.privateKey, {
+      jwk: own.publicKey.export({ format: 'jwk' }),
+      jku: 'http://127.0.0.1:1/',
+      x5u: 'http://127.0.0.1:1/',
+    });
     expect(await refusal(ask(bearer(token)))).toContain('401');
   });
 
   it('gateway/A1: what is not known of a good header does not matter', async () => {
     const { ask, clock } = authenticator(hsProvider);
-    const token = await hs256(good(clock), { jku: 'http://127.0.0.1:1/', x5u: 'http://127.0.0.1:1/', x5c: ['AAAA'], jwk: { kty: 'oct', k: 'AAAA' }, kid: '../../x' });
+    const token = await hs256(good(clock), {
+      jku: 'http://127.0.0.1:1/',
+      x5u: 'http://127.0.0.1:1/',
+      x5c: ['AAAA'],
+      jwk: { kty: 'oct', k: 'AAAA' },
+      kid: '../../x',
+    });
     expect((await ask(bearer(token))).principal.id).toBe('alice');
   });
 });
@@ -226,7 +329,8 @@ describe('gateway/A1 attacks', () => {
 describe('gateway section 3: which credential, and what a refusal says', () => {
   it('asks for a credential without an error where none was sent', async () => {
     const { ask } = authenticator(hsProvider);
-    for (const fields of [[], ['authorization', 'Basic YTpi'], ['authorization', 'Bearerx y'], ['cookie', 'a=b']]) expect(await refusal(ask(fields))).toBe('401 www-authenticate Bearer realm="tidegate"');
+    for (const fields of [[], ['authorization', 'Basic YTpi'], ['authorization', 'Bearerx y'], ['cookie', 'a=b']])
+      expect(await refusal(ask(fields))).toBe('401 www-authenticate Bearer realm="tidegate"');
   });
 
   it('lets nobody in as anonymous unless the rule is optional', async () => {
@@ -237,15 +341,31 @@ describe('gateway section 3: which credential, and what a refusal says', () => {
   it('reads the scheme in any case', async () => {
     const { ask, clock } = authenticator(hsProvider);
     const token = await hs256(good(clock));
-    for (const scheme of ['bearer', 'BEARER', 'Bearer ']) expect((await ask(['authorization', `${scheme} ${token}`])).principal.id).toBe('alice');
+    for (const scheme of ['bearer', 'BEARER', 'Bearer '])
+      expect((await ask(['authorization', `${scheme} ${token}`])).principal.id).toBe('alice');
   });
 
   it('takes a token from a header, a cookie and the query, and takes it out of the query', async () => {
-    const { ask, clock } = authenticator({ ...hsProvider, from: { authorization: false, header: 'X-Token', cookie: 'session', query: 'access_token' } });
+    const { ask, clock } = authenticator({
+      ...hsProvider,
+      from: { authorization: false, header: 'X-Token', cookie: 'session', query: 'access_token' },
+    });
     const token = await hs256(good(clock));
-    expect(await ask(['x-token', token])).toMatchObject({ principal: { id: 'alice' }, credentialField: 'x-token', query: undefined });
-    expect(await ask(['cookie', `a=1; session=${token}`])).toMatchObject({ principal: { id: 'alice' }, credentialField: 'cookie', credentialCookie: 'session' });
-    expect(await ask([], `?a=1&access%5Ftoken=${token}&b=%20`)).toMatchObject({ principal: { id: 'alice' }, credentialField: undefined, query: '?a=1&b=%20' });
+    expect(await ask(['x-token', token])).toMatchObject({
+      principal: { id: 'alice' },
+      credentialField: 'x-token',
+      query: undefined,
+    });
+    expect(await ask(['cookie', `a=1; session=${token}`])).toMatchObject({
+      principal: { id: 'alice' },
+      credentialField: 'cookie',
+      credentialCookie: 'session',
+    });
+    expect(await ask([], `?a=1&access%5Ftoken=${token}&b=%20`)).toMatchObject({
+      principal: { id: 'alice' },
+      credentialField: undefined,
+      query: '?a=1&b=%20',
+    });
     expect(await ask([], `?access_token=${token}`)).toMatchObject({ query: '' });
     expect(await refusal(ask(bearer(token)))).toContain('401');
   });
@@ -260,13 +380,20 @@ describe('gateway section 3: which credential, and what a refusal says', () => {
   ])('two bearer tokens in one request are 400: %s', async (_what, make) => {
     const { ask, clock } = authenticator({ ...hsProvider, from: { cookie: 'session', query: 'access_token' } });
     const [fields, query] = make(await hs256(good(clock)));
-    expect(await refusal(ask(fields, query))).toBe('400 www-authenticate Bearer realm="tidegate", error="invalid_request", error_description="More than one credential was sent"');
+    expect(await refusal(ask(fields, query))).toBe(
+      '400 www-authenticate Bearer realm="tidegate", error="invalid_request", error_description="More than one credential was sent"',
+    );
   });
 
   it('gives one challenge per provider, and the error to the one that decided', async () => {
     const clock = fakeClock();
     const auth = createAuthenticator({
-      auth: authSchema.parse({ providers: { a: { type: 'jwt', ...hsProvider }, b: { type: 'jwt', ...hsProvider, from: { authorization: false, header: 'x-b' } } } }),
+      auth: authSchema.parse({
+        providers: {
+          a: { type: 'jwt', ...hsProvider },
+          b: { type: 'jwt', ...hsProvider, from: { authorization: false, header: 'x-b' } },
+        },
+      }),
       consumers: {},
       clock,
       logger: silent,
@@ -274,7 +401,9 @@ describe('gateway section 3: which credential, and what a refusal says', () => {
     });
     const rule = { providers: ['a', 'b'], optional: false };
     const ask = async (fields: string[]) => auth.authenticate(rule, { fields, query: '' });
-    expect(await refusal(ask(['x-b', 'bad']))).toBe('401 www-authenticate Bearer realm="tidegate" www-authenticate Bearer realm="tidegate", error="invalid_token", error_description="The token is malformed"');
+    expect(await refusal(ask(['x-b', 'bad']))).toBe(
+      '401 www-authenticate Bearer realm="tidegate" www-authenticate Bearer realm="tidegate", error="invalid_token", error_description="The token is malformed"',
+    );
     // The first whose credential is present decides, and its bad one never falls through to the next.
     const token = await hs256(good(clock));
     expect(await refusal(ask([...bearer('bad'), 'x-b', token]))).toContain('400');
@@ -347,16 +476,28 @@ describe('consumers', () => {
 
   it('share no subject', () => {
     const twice = consumersSchema.safeParse({ a: { jwt: { subjects: ['s'] } }, b: { jwt: { subjects: ['s'] } } });
-    expect(twice.error?.issues.map(({ path, message }) => `${path.join('.')} ${message}`)).toEqual(['b.jwt.subjects.0 subject "s" belongs to consumer "a" already']);
+    expect(twice.error?.issues.map(({ path, message }) => `${path.join('.')} ${message}`)).toEqual([
+      'b.jwt.subjects.0 subject "s" belongs to consumer "a" already',
+    ]);
   });
 });
 
 /** A real HTTP server of a key set that can be changed, broken and counted. */
-async function startJwksServer(): Promise<{ url: string; keys: object[]; status: number; cacheControl: string | undefined; downloads: number; server: Server }> {
+async function startJwksServer(): Promise<{
+  url: string;
+  keys: object[];
+  status: number;
+  cacheControl: string | undefined;
+  downloads: number;
+  server: Server;
+}> {
   const state = { url: '', keys: [] as object[], status: 200, cacheControl: undefined as string | undefined, downloads: 0 };
   const server = createServer((_request, response) => {
     state.downloads += 1;
-    response.writeHead(state.status, { 'content-type': 'application/json', ...(state.cacheControl === undefined ? {} : { 'cache-control': state.cacheControl }) });
+    response.writeHead(state.status, {
+      'content-type': 'application/json',
+      ...(state.cacheControl === undefined ? {} : { 'cache-control': state.cacheControl }),
+    });
     response.end(JSON.stringify({ keys: state.keys }));
   });
   await new Promise<void>((resolve) => {
@@ -372,7 +513,10 @@ async function startJwksServer(): Promise<{ url: string; keys: object[]; status:
 function newSigner(kid: string | undefined): { jwk: object; sign: (claims: JWTPayload) => Promise<string> } {
   const { publicKey, privateKey } = generateKeyPairSync('ed25519');
   const named = kid === undefined ? {} : { kid };
-  return { jwk: { ...publicKey.export({ format: 'jwk' }), ...named }, sign: (claims) => issue(claims, 'EdDSA', privateKey, named) };
+  return {
+    jwk: { ...publicKey.export({ format: 'jwk' }), ...named },
+    sign: (claims) => issue(claims, 'EdDSA', privateKey, named),
+  };
 }
 
 describe('gateway/A2 key sets', () => {
@@ -385,7 +529,11 @@ describe('gateway/A2 key sets', () => {
     const { ask, clock } = authenticator(provider(jwks.url));
     expect((await ask(bearer(await old.sign(good(clock))))).principal.id).toBe('alice');
     jwks.keys = [fresh.jwk, old.jwk];
-    const asked = await Promise.all(Array.from({ length: 40 }, async (_, at) => ask(bearer(await (at % 2 === 0 ? fresh : old).sign(good(clock, { sub: `user-${at}` }))))));
+    const asked = await Promise.all(
+      Array.from({ length: 40 }, async (_, at) =>
+        ask(bearer(await (at % 2 === 0 ? fresh : old).sign(good(clock, { sub: `user-${at}` })))),
+      ),
+    );
     expect(asked.map(({ principal }) => principal.id)).toEqual(Array.from({ length: 40 }, (_, at) => `user-${at}`));
     expect(jwks.downloads).toBe(2);
   });
@@ -397,8 +545,14 @@ describe('gateway/A2 key sets', () => {
     const { ask, clock } = authenticator(provider(jwks.url));
     await ask(bearer(await known.sign(good(clock))));
     const storm = async () => {
-      const refusals = await Promise.all(Array.from({ length: 30 }, async (_, at) => refusal(ask(bearer(await unknown.sign(good(clock, { jti: `${at}` })))))));
-      expect(new Set(refusals)).toEqual(new Set(['401 www-authenticate Bearer realm="tidegate", error="invalid_token", error_description="The token was signed with an unknown key"']));
+      const refusals = await Promise.all(
+        Array.from({ length: 30 }, async (_, at) => refusal(ask(bearer(await unknown.sign(good(clock, { jti: `${at}` })))))),
+      );
+      expect(new Set(refusals)).toEqual(
+        new Set([
+          '401 www-authenticate Bearer realm="tidegate", error="invalid_token", error_description="The token was signed with an unknown key"',
+        ]),
+      );
     };
     await storm();
     expect(jwks.downloads).toBe(2);
@@ -446,7 +600,11 @@ describe('gateway/A2 key sets', () => {
       },
     });
     cleanups.push(() => auth.close());
-    const ask = async () => auth.authenticate({ providers: ['main'], optional: false }, { fields: bearer(await signer.sign(good(clock))), query: '' });
+    const ask = async () =>
+      auth.authenticate(
+        { providers: ['main'], optional: false },
+        { fields: bearer(await signer.sign(good(clock))), query: '' },
+      );
     expect(await refusal(ask())).toBe('503 retry-after 1');
     expect(said.at(-1)).toEqual([false, `the keys of provider main cannot be loaded from ${jwks.url}: it answered 503`]);
     jwks.status = 200;
@@ -466,7 +624,12 @@ describe('gateway/A2 key sets', () => {
     const jwks = await startJwksServer();
     const signer = newSigner('1');
     for (const part of [{ use: 'enc' }, { alg: 'RS256' }, { key_ops: ['sign'] }]) {
-      jwks.keys = [{ ...signer.jwk, ...part }, { kty: 'oct', kid: '1', k: secretKey.toString('base64url') }, { kty: 'what' }, {}];
+      jwks.keys = [
+        { ...signer.jwk, ...part },
+        { kty: 'oct', kid: '1', k: secretKey.toString('base64url') },
+        { kty: 'what' },
+        {},
+      ];
       const { ask, clock } = authenticator(provider(jwks.url));
       expect(await refusal(ask(bearer(await signer.sign(good(clock)))))).toContain('unknown key');
     }

@@ -45,7 +45,9 @@ export interface AuthenticatorOptions {
 
 /** Creates the providers of a configuration; key sets start to load. Throws a TypeError when a part is missing. */
 export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
-  const providers = new Map(Object.entries(options.auth.providers).map(([name, config]) => [name, createProvider(name, config, options)]));
+  const providers = new Map(
+    Object.entries(options.auth.providers).map(([name, config]) => [name, createProvider(name, config, options)]),
+  );
   const rules = new WeakMap<AuthRule, Provider[]>();
   const providersOf = (rule: AuthRule): Provider[] => {
     const known = rules.get(rule);
@@ -74,7 +76,11 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   };
 }
 
-function decide(candidates: readonly Provider[], provider: Provider, found: { request: CredentialRequest; credential: Credential }): AuthOutcome | Promise<AuthOutcome> {
+function decide(
+  candidates: readonly Provider[],
+  provider: Provider,
+  found: { request: CredentialRequest; credential: Credential },
+): AuthOutcome | Promise<AuthOutcome> {
   const { request, credential } = found;
   if (candidates.length > 1 && provider.scheme === 'Bearer') refuseSecondToken(candidates, provider, found);
   try {
@@ -92,41 +98,63 @@ function decide(candidates: readonly Provider[], provider: Provider, found: { re
 }
 
 /** Another provider sees a bearer token in another place: two tokens, and no saying which one counts. */
-function refuseSecondToken(candidates: readonly Provider[], provider: Provider, { request, credential }: { request: CredentialRequest; credential: Credential }): void {
+function refuseSecondToken(
+  candidates: readonly Provider[],
+  provider: Provider,
+  { request, credential }: { request: CredentialRequest; credential: Credential },
+): void {
   for (const other of candidates) {
     if (other === provider || other.scheme !== 'Bearer') continue;
     const second = other.find(request);
-    if (second !== undefined && (second.field !== credential.field || second.cookie !== credential.cookie)) throw credentialSentTwice('two bearer tokens, for two providers');
+    if (second !== undefined && (second.field !== credential.field || second.cookie !== credential.cookie))
+      throw credentialSentTwice('two bearer tokens, for two providers');
   }
 }
 
 function withCleanQuery(candidates: readonly Provider[], { query }: CredentialRequest, outcome: AuthOutcome): AuthOutcome {
   let clean = query;
-  for (const { queryParameter } of candidates) if (queryParameter !== undefined) clean = withoutParameter(clean, queryParameter);
+  for (const { queryParameter } of candidates)
+    if (queryParameter !== undefined) clean = withoutParameter(clean, queryParameter);
   return clean === query ? outcome : { ...outcome, query: clean };
 }
 
 function unauthenticated(candidates: readonly Provider[]): Fault {
-  return new Fault('unauthenticated', 'no credential', { fields: challengeFields(candidates.map(({ scheme }) => formatChallenge(scheme))) });
+  return new Fault('unauthenticated', 'no credential', {
+    fields: challengeFields(candidates.map(({ scheme }) => formatChallenge(scheme))),
+  });
 }
 
 function toRefusal(candidates: readonly Provider[], provider: Provider, err: unknown): unknown {
   if (!(err instanceof TokenError)) return err;
   const problem = { error: 'invalid_token' as const, description: err.message };
   const challenges = candidates.map((each) => formatChallenge(each.scheme, each === provider ? problem : undefined));
-  return new Fault('invalid-token', `provider ${provider.name}: ${err.message}`, { fields: challengeFields(challenges), cause: err });
+  return new Fault('invalid-token', `provider ${provider.name}: ${err.message}`, {
+    fields: challengeFields(challenges),
+    cause: err,
+  });
 }
 
 function createProvider(name: string, config: ProviderConfig, options: AuthenticatorOptions): Provider {
   const { clock, consumers, apiKeys } = options;
   if (config.type === 'jwt') {
-    return createJwtProvider({ name, config, keys: createKeySource(name, config, options), clock, consumers, findConsumer: createConsumerIndex(consumers) });
+    return createJwtProvider({
+      name,
+      config,
+      keys: createKeySource(name, config, options),
+      clock,
+      consumers,
+      findConsumer: createConsumerIndex(consumers),
+    });
   }
   if (apiKeys === undefined) throw new TypeError(`auth provider "${name}" takes API keys, and there is no store of them`);
   return createApiKeyProvider({ name, config, store: apiKeys, clock, consumers });
 }
 
-function createKeySource(provider: string, { keys }: JwtProviderConfig, { clock, logger, health }: AuthenticatorOptions): KeySource {
+function createKeySource(
+  provider: string,
+  { keys }: JwtProviderConfig,
+  { clock, logger, health }: AuthenticatorOptions,
+): KeySource {
   if (keys.kind === 'jwks') return createJwksSource({ provider, url: keys.url, clock, logger, health });
   const key = toStaticKey(keys);
   if (key === undefined) throw new TypeError(`auth provider "${provider}" has no key`);

@@ -18,7 +18,8 @@ export function formatChallenge(scheme: 'Bearer' | 'ApiKey', problem?: Challenge
 }
 
 /** Flat fields, one WWW-Authenticate per challenge. */
-export const challengeFields = (challenges: readonly string[]): string[] => challenges.flatMap((challenge) => ['www-authenticate', challenge]);
+export const challengeFields = (challenges: readonly string[]): string[] =>
+  challenges.flatMap((challenge) => ['www-authenticate', challenge]);
 
 /** 403 with the challenge that asks for more scopes; for principals whose scopes are all that is missing. */
 export function insufficientScope(kind: PrincipalKind): Fault {
@@ -28,11 +29,19 @@ export function insufficientScope(kind: PrincipalKind): Fault {
 
 /** 400: more than one credential where one decides. */
 export function credentialSentTwice(internal: string): Fault {
-  const challenge = formatChallenge('Bearer', { error: 'invalid_request', description: 'More than one credential was sent' });
+  const challenge = formatChallenge('Bearer', {
+    error: 'invalid_request',
+    description: 'More than one credential was sent',
+  });
   return new Fault('invalid-credentials-combination', internal, { fields: challengeFields([challenge]) });
 }
 
 /** 503: nothing wrong with the credential, but what it is checked against is not loaded yet. */
 export function cannotCheckYet(internal: string, cause?: unknown): Fault {
-  return new Fault('internal', internal, { status: 503, detail: 'Credentials cannot be checked yet; try again.', fields: ['retry-after', '1'], cause });
+  return new Fault('internal', internal, {
+    status: 503,
+    detail: 'Credentials cannot be checked yet; try again.',
+    fields: ['retry-after', '1'],
+    cause,
+  });
 }

@@ -37,7 +37,12 @@ export const consumersSchema = z
       for (const [at, subject] of (jwt?.subjects ?? []).entries()) {
         const key = `${jwt?.provider ?? ''} ${subject}`;
         const owner = owners.get(key);
-        if (owner !== undefined) ctx.addIssue({ code: 'custom', path: [consumer, 'jwt', 'subjects', at], message: `subject "${subject}" belongs to consumer "${owner}" already` });
+        if (owner !== undefined)
+          ctx.addIssue({
+            code: 'custom',
+            path: [consumer, 'jwt', 'subjects', at],
+            message: `subject "${subject}" belongs to consumer "${owner}" already`,
+          });
         owners.set(key, consumer);
       }
     }
@@ -57,7 +62,11 @@ export function createConsumerIndex(consumers: ConsumersConfig): FindConsumer {
   }
   return (provider, claims) => {
     const subject = typeof claims['sub'] === 'string' ? claims['sub'] : '';
-    return bySubject.get(`${provider} ${subject}`) ?? bySubject.get(` ${subject}`) ?? byClaims.find(({ match }) => hasClaims(match, provider, claims))?.consumer;
+    return (
+      bySubject.get(`${provider} ${subject}`) ??
+      bySubject.get(` ${subject}`) ??
+      byClaims.find(({ match }) => hasClaims(match, provider, claims))?.consumer
+    );
   };
 }
 

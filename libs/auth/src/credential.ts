@@ -41,7 +41,10 @@ export function onlyOne(first: Credential | undefined, second: Credential | unde
 /** The query without a parameter; the rest stays byte for byte. */
 export function withoutParameter(query: string, name: string): string {
   if (query === '') return query;
-  const kept = query.slice(1).split('&').filter((pair) => parameterName(pair) !== name);
+  const kept = query
+    .slice(1)
+    .split('&')
+    .filter((pair) => parameterName(pair) !== name);
   return kept.length === 0 ? '' : `?${kept.join('&')}`;
 }
 
@@ -75,7 +78,8 @@ function findCookie(fields: readonly string[], cookie: string): Credential | und
   for (let i = 0; i < fields.length; i += 2) {
     if (fields[i] !== 'cookie') continue;
     for (const pair of (fields[i + 1] ?? '').split(';')) {
-      if (cookieName(pair) === cookie) found = onlyOne(found, { value: unquote(pair.slice(pair.indexOf('=') + 1).trim()), field: 'cookie', cookie });
+      if (cookieName(pair) === cookie)
+        found = onlyOne(found, { value: unquote(pair.slice(pair.indexOf('=') + 1).trim()), field: 'cookie', cookie });
     }
   }
   return found;
@@ -87,7 +91,8 @@ export function cookieName(pair: string): string {
   return equals < 0 ? '' : pair.slice(0, equals).trim();
 }
 
-const unquote = (text: string): string => (text.length >= 2 && text.startsWith('"') && text.endsWith('"') ? text.slice(1, -1) : text);
+const unquote = (text: string): string =>
+  text.length >= 2 && text.startsWith('"') && text.endsWith('"') ? text.slice(1, -1) : text;
 
 function findInQuery(query: string, name: string): Credential | undefined {
   if (!query.includes('=')) return undefined;

@@ -12,7 +12,10 @@ const lookEveryMs = 300;
 const lock = { waitMs: 5_000, retryMs: 10, staleMs: 10_000 };
 
 /** Keeps records in a JSON file: written aside and renamed into place, one writer at a time. A missing file holds none. */
-export function createFileKeyBackend(file: string, { logger, health }: { logger: AuthLogger; health: HealthSink }): KeyBackend {
+export function createFileKeyBackend(
+  file: string,
+  { logger, health }: { logger: AuthLogger; health: HealthSink },
+): KeyBackend {
   let byHash: Map<string, ApiKeyRecord> | undefined;
   const load = async (): Promise<void> => {
     try {
@@ -38,7 +41,8 @@ export function createFileKeyBackend(file: string, { logger, health }: { logger:
       await withLock(`${file}.lock`, async () => {
         const records = await readRecords(file);
         const changed = new Map(change(records).map((record) => [record.id, record]));
-        if (changed.size > 0) await writeRecords(file, [...records.filter(({ id }) => !changed.has(id)), ...changed.values()]);
+        if (changed.size > 0)
+          await writeRecords(file, [...records.filter(({ id }) => !changed.has(id)), ...changed.values()]);
       });
       await load();
     },

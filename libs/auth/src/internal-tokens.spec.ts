@@ -36,7 +36,15 @@ describe('gateway/H5 x-tidegate-token', () => {
       const changed = token.slice(0, at) + (token[at] === 'A' ? 'B' : 'A') + token.slice(at + 1);
       expect(tokens.verify(changed)).toBe(false);
     }
-    for (const changed of ['', `${token} `, token.slice(0, -1), `${token}A`, token.replace('v1', 'v2'), token.replace('.k1.', '.k2.')]) expect(tokens.verify(changed)).toBe(false);
+    for (const changed of [
+      '',
+      `${token} `,
+      token.slice(0, -1),
+      `${token}A`,
+      token.replace('v1', 'v2'),
+      token.replace('.k1.', '.k2.'),
+    ])
+      expect(tokens.verify(changed)).toBe(false);
     expect(tokens.verify(make({ key: Buffer.alloc(32, 8) }).tokens.current())).toBe(false);
   });
 

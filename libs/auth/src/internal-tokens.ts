@@ -26,7 +26,8 @@ const shape = /^v1\.([A-Za-z0-9_-]{1,32})\.[A-Za-z0-9_-]{1,64}\.(\d{1,12})\.([A-
 /** `v1.<kid>.<instance>.<exp>.<hmac>`: exp in seconds since the epoch, HMAC-SHA-256 over everything before the last dot. */
 export function createInternalTokens({ key, kid, instance, clock }: InternalTokenOptions): InternalTokens {
   const sender = instance.replaceAll(/[^A-Za-z0-9_-]/g, '-').slice(0, 64);
-  if (key.length < 32 || sender === '') throw new TypeError('an internal token needs a key of 32 bytes and the name of an instance');
+  if (key.length < 32 || sender === '')
+    throw new TypeError('an internal token needs a key of 32 bytes and the name of an instance');
   /** Tokens whose signature was right, and until when they are good. */
   const verified = new Map<string, number>();
   let token = '';

@@ -33,7 +33,8 @@ const verifyWithJose: JwtVerifier = async (token, keys, options) => {
   for (const key of fitting) {
     try {
       const { payload } = await jwtVerify(token, key, toJoseOptions(options));
-      if (payload.exp !== undefined && !Number.isFinite(payload.exp)) throw new TokenError('A time in the token is not a number');
+      if (payload.exp !== undefined && !Number.isFinite(payload.exp))
+        throw new TokenError('A time in the token is not a number');
       return payload;
     } catch (err) {
       failure = err;
@@ -51,7 +52,15 @@ const verifyWithJose: JwtVerifier = async (token, keys, options) => {
 /** passport-jwt's strategy, with jose as its verifier. */
 export const JwtStrategy = passportJwt.Strategy;
 
-function toJoseOptions({ issuer, audience, algorithms, leewayMs, isExpRequired, typ, clock }: VerifyOptions): Parameters<typeof jwtVerify>[2] {
+function toJoseOptions({
+  issuer,
+  audience,
+  algorithms,
+  leewayMs,
+  isExpRequired,
+  typ,
+  clock,
+}: VerifyOptions): Parameters<typeof jwtVerify>[2] {
   return {
     algorithms: [...algorithms],
     clockTolerance: leewayMs / 1_000,

@@ -107,7 +107,10 @@ class JwksSource implements KeySource {
       this.#failures += 1;
       const reason = `the keys of provider ${provider} cannot be loaded from ${url}: ${reasonOf(err)}`;
       if (this.#keys === undefined) health.set(this.#check, false, reason);
-      logger.warn({ provider, attempt: this.#failures }, this.#keys === undefined ? reason : `${reason}; the last ones stay in use`);
+      logger.warn(
+        { provider, attempt: this.#failures },
+        this.#keys === undefined ? reason : `${reason}; the last ones stay in use`,
+      );
       this.#refreshIn(Math.min(retryMs.max, retryMs.first * 2 ** Math.min(this.#failures, 20)));
     }
   }

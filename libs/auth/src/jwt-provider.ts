@@ -56,8 +56,13 @@ export function createJwtProvider(options: JwtProviderOptions): Provider {
       if (token.length > tokenBytesMax) throw new TokenError('The token is too long');
       const key = VerifiedTokens.keyOf(token);
       const known = verified.get(key, clock.nowMs());
-      if (known !== undefined) return known.credentialField === credential.field && known.credentialCookie === credential.cookie ? known : toOutcome(known.principal, name, credential);
-      return (pending.get(key) ?? remember(token, key, credential)).then((principal) => toOutcome(principal, name, credential));
+      if (known !== undefined)
+        return known.credentialField === credential.field && known.credentialCookie === credential.cookie
+          ? known
+          : toOutcome(known.principal, name, credential);
+      return (pending.get(key) ?? remember(token, key, credential)).then((principal) =>
+        toOutcome(principal, name, credential),
+      );
     },
     close: () => keys.close(),
   };
@@ -71,7 +76,9 @@ function createTokenVerifier({ config, keys, clock }: JwtProviderOptions): (toke
     {
       jwtFromRequest: (request) => (request as unknown as { token: string }).token,
       // The verifier in jose-verifier.ts takes a list of key objects in place of a secret.
-      secretOrKeyProvider: callbackify(async (_request: unknown, token: string) => (await keys.find(readTokenHeader(token))) as unknown as Buffer),
+      secretOrKeyProvider: callbackify(
+        async (_request: unknown, token: string) => (await keys.find(readTokenHeader(token))) as unknown as Buffer,
+      ),
       ...(issuers.length === 0 ? {} : { issuer: [...issuers] }),
       ...(audiences.length === 0 ? {} : { audience: [...audiences] }),
       algorithms: [...algorithms] as never,
@@ -93,7 +100,9 @@ function createTokenVerifier({ config, keys, clock }: JwtProviderOptions): (toke
 function toRejection(reason: unknown): Error {
   if (reason instanceof KeysUnavailableError) return cannotCheckYet(reason.message, reason);
   if (reason instanceof TokenError || reason instanceof Fault) return reason;
-  return reason instanceof Error && reason.message === 'No auth token' ? new TokenError('The token is empty') : new Error('the strategy broke', { cause: reason });
+  return reason instanceof Error && reason.message === 'No auth token'
+    ? new TokenError('The token is empty')
+    : new Error('the strategy broke', { cause: reason });
 }
 
 function toPrincipal({ name, config, consumers, findConsumer }: JwtProviderOptions, claims: Claims): Principal {
@@ -112,4 +121,5 @@ function toPrincipal({ name, config, consumers, findConsumer }: JwtProviderOptio
 }
 
 /** The first that is text; '-' where a token names nobody. */
-const firstText = (...values: unknown[]): string => values.find((value): value is string => typeof value === 'string' && value !== '') ?? '-';
+const firstText = (...values: unknown[]): string =>
+  values.find((value): value is string => typeof value === 'string' && value !== '') ?? '-';

@@ -19,6 +19,7 @@ export const parseRecord = (value: unknown): ApiKeyRecord => apiKeyRecordSchema.
 
 export const parseRecords = (value: unknown): ApiKeyRecord[] => z.array(apiKeyRecordSchema).parse(value);
 
-export const indexByHash = (records: readonly ApiKeyRecord[]): Map<string, ApiKeyRecord> => new Map(records.map((record) => [record.hash, record]));
+export const indexByHash = (records: readonly ApiKeyRecord[]): Map<string, ApiKeyRecord> =>
+  new Map(records.map((record) => [record.hash, record]));
 
 export const reasonOf = (err: unknown): string => (err instanceof Error ? err.message : String(err));

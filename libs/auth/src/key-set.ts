@@ -37,5 +37,7 @@ function toSetKey(jwk: unknown): SetKey | undefined {
 
 /** The keys of a set that a header can mean: those of its kid, or all where it names none. */
 export function findInKeySet(set: readonly SetKey[], { alg, kid }: TokenHeader): KeyObject[] {
-  return set.filter((entry) => (kid === undefined || entry.kid === kid) && (entry.alg === undefined || entry.alg === alg)).map(({ key }) => key);
+  return set
+    .filter((entry) => (kid === undefined || entry.kid === kid) && (entry.alg === undefined || entry.alg === alg))
+    .map(({ key }) => key);
 }

@@ -18,9 +18,15 @@ export function verifyPassword(password: string, stored: string): Promise<boolea
   if (kind !== 'scrypt' || salt === undefined || hash === undefined) return Promise.resolve(false);
   const expected = Buffer.from(hash, 'base64url');
   return new Promise((resolve, reject) => {
-    scrypt(password, Buffer.from(salt, 'base64url'), expected.length, { N: Number(N), r: Number(r), p: Number(p) }, (err, actual) => {
-      if (err === null) resolve(expected.length > 0 && timingSafeEqual(actual, expected));
-      else reject(err);
-    });
+    scrypt(
+      password,
+      Buffer.from(salt, 'base64url'),
+      expected.length,
+      { N: Number(N), r: Number(r), p: Number(p) },
+      (err, actual) => {
+        if (err === null) resolve(expected.length > 0 && timingSafeEqual(actual, expected));
+        else reject(err);
+      },
+    );
   });
 }

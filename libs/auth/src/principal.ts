@@ -25,7 +25,10 @@ export function formatPrincipal(principal: Principal): string {
   const known = formatted.get(principal);
   if (known !== undefined) return known;
   const { kind, id, scopes } = principal;
-  const parts = kind === 'anonymous' ? '' : `;id=${formatText(id)}${scopes.length === 0 ? '' : `;scopes=${formatText(scopes.join(' '))}`}`;
+  const parts =
+    kind === 'anonymous'
+      ? ''
+      : `;id=${formatText(id)}${scopes.length === 0 ? '' : `;scopes=${formatText(scopes.join(' '))}`}`;
   formatted.set(principal, kind + parts);
   return kind + parts;
 }
@@ -39,7 +42,11 @@ export function parsePrincipal(value: string): Pick<Principal, 'kind' | 'id' | '
   const match = /^(jwt|api-key);id=(%?"(?:[^"\\]|\\.)*")(?:;scopes=(%?"(?:[^"\\]|\\.)*"))?$/.exec(value);
   if (match === null) return undefined;
   const scopes = match[3] === undefined ? '' : parseText(match[3]);
-  return { kind: match[1] === 'jwt' ? 'jwt' : 'api-key', id: parseText(match[2] ?? ''), scopes: scopes === '' ? [] : scopes.split(' ') };
+  return {
+    kind: match[1] === 'jwt' ? 'jwt' : 'api-key',
+    id: parseText(match[2] ?? ''),
+    scopes: scopes === '' ? [] : scopes.split(' '),
+  };
 }
 
 function formatText(text: string): string {
@@ -55,6 +62,8 @@ function formatText(text: string): string {
 
 function parseText(text: string): string {
   if (!text.startsWith('%')) return text.slice(1, -1).replaceAll(/\\(.)/g, '$1');
-  const latin1 = text.slice(2, -1).replaceAll(/%([0-9a-f]{2})/g, (_all, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+  const latin1 = text
+    .slice(2, -1)
+    .replaceAll(/%([0-9a-f]{2})/g, (_all, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
   return Buffer.from(latin1, 'latin1').toString('utf8');
 }

@@ -29,7 +29,11 @@ class RedisKeyBackend implements KeyBackend {
     this.#parts = parts;
     const retryStrategy = (times: number): number => Math.min(times * 50, 500);
     this.#redis = new Redis(url, { retryStrategy, connectionName: 'tidegate-api-keys' });
-    this.#subscriber = new Redis(url, { retryStrategy, maxRetriesPerRequest: null, connectionName: 'tidegate-api-keys-changes' });
+    this.#subscriber = new Redis(url, {
+      retryStrategy,
+      maxRetriesPerRequest: null,
+      connectionName: 'tidegate-api-keys-changes',
+    });
     for (const connection of [this.#redis, this.#subscriber]) {
       connection.on('error', (err: Error) => this.#complain(err));
     }
@@ -64,7 +68,11 @@ class RedisKeyBackend implements KeyBackend {
         return;
       }
       const entries = changed.flatMap((record) => [record.id, JSON.stringify(record)]);
-      const done = await this.#redis.multi().hset(recordsKey, ...entries).publish(changedChannel, 'changed').exec();
+      const done = await this.#redis
+        .multi()
+        .hset(recordsKey, ...entries)
+        .publish(changedChannel, 'changed')
+        .exec();
       if (done !== null) return this.#load();
     }
     throw new Error('API keys were changed by others again and again; try once more');

@@ -33,7 +33,10 @@ export function readSecret<T>(directory: string, file: string, parse: (text: str
     text = readFileSync(path, 'utf8');
   } catch (err) {
     const code = (err as NodeJS.ErrnoException).code ?? 'unreadable';
-    throw new Error(`secret ${path} cannot be read (${code}); "tidegate up" makes it at its first start, or set secrets.directory`, { cause: err });
+    throw new Error(
+      `secret ${path} cannot be read (${code}); "tidegate up" makes it at its first start, or set secrets.directory`,
+      { cause: err },
+    );
   }
   try {
     return parse(text);

@@ -13,13 +13,21 @@ beforeEach(() => {
 afterEach(() => rmSync(parent, { recursive: true, force: true }));
 
 /** Runs ensureSecrets in another process, from the sources. */
-async function ensureInOtherProcess(directory: string): Promise<{ adminToken: string; kid: string; made: string[]; demoPasswords: unknown[] }> {
+async function ensureInOtherProcess(
+  directory: string,
+): Promise<{ adminToken: string; kid: string; made: string[]; demoPasswords: unknown[] }> {
   const hooks = `import { registerHooks } from 'node:module';
     registerHooks({ resolve: (name, context, next) => next(name.startsWith('./') && context.parentURL?.includes('/libs/auth/src/') ? name.replace(/\\.js$/, '.ts') : name, context) });`;
   const script = `import { ensureSecrets } from ${JSON.stringify(new URL('secrets.ts', import.meta.url).href)};
     const { adminToken, authSigningKey: { kid }, made, demoPasswords } = ensureSecrets(${JSON.stringify(directory)});
     console.log(JSON.stringify({ adminToken, kid, made, demoPasswords }));`;
-  const { stdout } = await promisify(execFile)(process.execPath, ['--import', `data:text/javascript,${encodeURIComponent(hooks)}`, '--input-type=module', '-e', script]);
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    '--import',
+    `data:text/javascript,${encodeURIComponent(hooks)}`,
+    '--input-type=module',
+    '-e',
+    script,
+  ]);
   return JSON.parse(stdout) as { adminToken: string; kid: string; made: string[]; demoPasswords: unknown[] };
 }
 
@@ -27,7 +35,13 @@ describe('gateway/A11 first start', () => {
   it('gateway/A11: makes every secret once, for its owner only, and says what it made', async () => {
     const directory = join(parent, 'a', 'secrets');
     const first = ensureSecrets(directory);
-    expect(first.made).toEqual(['admin-token', 'internal-token-key.json', 'auth-signing-key.json', 'clients.json', 'demo-users.json']);
+    expect(first.made).toEqual([
+      'admin-token',
+      'internal-token-key.json',
+      'auth-signing-key.json',
+      'clients.json',
+      'demo-users.json',
+    ]);
     expect(statSync(directory).mode & 0o777).toBe(0o700);
     for (const file of first.made) expect(statSync(join(directory, file)).mode & 0o777).toBe(0o600);
     const second = ensureSecrets(directory);
@@ -59,7 +73,13 @@ describe('gateway/A11 first start', () => {
     const directory = join(parent, 'secrets');
     const all = await Promise.all(Array.from({ length: 4 }, () => ensureInOtherProcess(directory)));
     expect(new Set(all.map(({ adminToken, kid }) => `${adminToken} ${kid}`)).size).toBe(1);
-    expect(all.flatMap(({ made }) => made).sort()).toEqual(['admin-token', 'auth-signing-key.json', 'clients.json', 'demo-users.json', 'internal-token-key.json']);
+    expect(all.flatMap(({ made }) => made).sort()).toEqual([
+      'admin-token',
+      'auth-signing-key.json',
+      'clients.json',
+      'demo-users.json',
+      'internal-token-key.json',
+    ]);
     expect(all.filter(({ demoPasswords }) => demoPasswords.length > 0)).toHaveLength(1);
   });
 

@@ -73,8 +73,19 @@ const demoPeople = [
 
 const text = z.string().min(1);
 const parts = {
-  internalTokenKey: z.object({ kid: z.string().regex(/^[A-Za-z0-9_-]{1,32}$/), key: z.base64url().transform((key) => Buffer.from(key, 'base64url')) }),
-  authSigningKey: z.object({ kty: z.literal('OKP'), crv: z.literal('Ed25519'), alg: z.literal('EdDSA'), use: z.literal('sig'), kid: text, x: text, d: text }),
+  internalTokenKey: z.object({
+    kid: z.string().regex(/^[A-Za-z0-9_-]{1,32}$/),
+    key: z.base64url().transform((key) => Buffer.from(key, 'base64url')),
+  }),
+  authSigningKey: z.object({
+    kty: z.literal('OKP'),
+    crv: z.literal('Ed25519'),
+    alg: z.literal('EdDSA'),
+    use: z.literal('sig'),
+    kid: text,
+    x: text,
+    d: text,
+  }),
   clients: z.array(z.object({ id: text, secret: text, scopes: z.array(text) })).min(1),
   demoUsers: z.array(z.object({ name: text, passwordHash: text, scopes: z.array(text), roles: z.array(text) })),
 };
@@ -108,8 +119,12 @@ export function loadSecrets(directory: string): Secrets {
   return {
     directory,
     adminToken: readSecret(directory, files.adminToken, (content) => text.parse(content.trim())),
-    internalTokenKey: readSecret(directory, files.internalTokenKey, (content) => parts.internalTokenKey.parse(JSON.parse(content))),
-    authSigningKey: readSecret(directory, files.authSigningKey, (content) => parts.authSigningKey.parse(JSON.parse(content))),
+    internalTokenKey: readSecret(directory, files.internalTokenKey, (content) =>
+      parts.internalTokenKey.parse(JSON.parse(content)),
+    ),
+    authSigningKey: readSecret(directory, files.authSigningKey, (content) =>
+      parts.authSigningKey.parse(JSON.parse(content)),
+    ),
     clients: readSecret(directory, files.clients, (content) => parts.clients.parse(JSON.parse(content))),
     demoUsers: readSecret(directory, files.demoUsers, (content) => parts.demoUsers.parse(JSON.parse(content))),
   };

@@ -23,10 +23,13 @@ export function readTokenHeader(token: string): TokenHeader {
   if (parts.length === 5) throw new TokenError('Encrypted tokens are not accepted');
   if (parts.length !== 3) throw new TokenError('The token is malformed');
   const [header, claims, signature] = parts.map(decodePart);
-  if (header === undefined || claims === undefined || signature === undefined) throw new TokenError('The token is malformed');
+  if (header === undefined || claims === undefined || signature === undefined)
+    throw new TokenError('The token is malformed');
   const { alg, kid, crit, b64, enc } = parseObject(header);
-  if (crit !== undefined || b64 !== undefined || enc !== undefined) throw new TokenError('The token needs an extension that is not supported');
-  if (typeof alg !== 'string' || (kid !== undefined && typeof kid !== 'string')) throw new TokenError('The token is malformed');
+  if (crit !== undefined || b64 !== undefined || enc !== undefined)
+    throw new TokenError('The token needs an extension that is not supported');
+  if (typeof alg !== 'string' || (kid !== undefined && typeof kid !== 'string'))
+    throw new TokenError('The token is malformed');
   parseObject(claims);
   return { alg, kid };
 }

@@ -69,7 +69,10 @@ function sentence(candidates: readonly RouteCandidate[], criterionAgainst: (at: 
   return `"${won.route}" comes before "${next.route}": ${criterionAgainst(candidates.indexOf(next))}${skipped}`;
 }
 
-function decidingCriterion(ranked: readonly RankedRoute[], { winner, next, method }: { winner: number; next: number; method: string }): string {
+function decidingCriterion(
+  ranked: readonly RankedRoute[],
+  { winner, next, method }: { winner: number; next: number; method: string },
+): string {
   const [first, second] = [ranked[winner], ranked[next]];
   return first === undefined || second === undefined ? '' : comparePrecedence(first, second, method).criterion;
 }
@@ -78,7 +81,9 @@ function bestHost(route: Route, host: string): string | undefined {
   const { hosts } = route.match;
   if (hosts.length === 0) return '';
   if (hosts.includes(host)) return host;
-  const suffixes = hosts.filter((pattern) => pattern.startsWith('*.') && host.endsWith(pattern.slice(1)) && host.length >= pattern.length);
+  const suffixes = hosts.filter(
+    (pattern) => pattern.startsWith('*.') && host.endsWith(pattern.slice(1)) && host.length >= pattern.length,
+  );
   return suffixes.sort((a, b) => b.length - a.length)[0];
 }
 
@@ -99,12 +104,15 @@ function matchesTemplate(text: string, requested: string): boolean {
 
 function failedConditions(route: Route, head: RoutableHead): string[] {
   const methods = allowedMethods(route);
-  const failed = methods.length === 0 || methods.includes(head.method) ? [] : [`method ${head.method} is none of ${methods.join(', ')}`];
+  const failed =
+    methods.length === 0 || methods.includes(head.method) ? [] : [`method ${head.method} is none of ${methods.join(', ')}`];
   for (const predicate of route.match.headers.map(createPredicate)) {
-    if (!predicate.test(combinedFieldValue(head.fields, predicate.name))) failed.push(`header ${predicate.name} ${predicate.text}: it is not`);
+    if (!predicate.test(combinedFieldValue(head.fields, predicate.name)))
+      failed.push(`header ${predicate.name} ${predicate.text}: it is not`);
   }
   for (const predicate of route.match.query.map(createPredicate)) {
-    if (!predicate.test(queryValue(head.query, predicate.name))) failed.push(`query ${predicate.name} ${predicate.text}: it is not`);
+    if (!predicate.test(queryValue(head.query, predicate.name)))
+      failed.push(`query ${predicate.name} ${predicate.text}: it is not`);
   }
   return failed;
 }

@@ -42,7 +42,9 @@ export class MethodTable {
   }
 
   #sorted(method: string): Candidate[] {
-    const taking = this.all.filter(({ route }) => route.match.methods.length === 0 || allowedMethods(route).includes(method));
+    const taking = this.all.filter(
+      ({ route }) => route.match.methods.length === 0 || allowedMethods(route).includes(method),
+    );
     return taking.sort((a, b) => compareWithinPath(a.route, b.route, method));
   }
 }

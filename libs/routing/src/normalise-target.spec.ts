@@ -23,7 +23,7 @@ describe('gateway/R3 path', () => {
     ['/.well-known/jwks.json', '/.well-known/jwks.json'],
     ['/a...b/..c/c..', '/a...b/..c/c..'],
     ['/a;v=1/b', '/a;v=1/b'],
-    ['/a,b:c@d!$&\'()*+=', '/a,b:c@d!$&\'()*+='],
+    ["/a,b:c@d!$&'()*+=", "/a,b:c@d!$&'()*+="],
     ['/a%252e%252e/b', '/a%252e%252e/b'],
     ['/a?', '/a?'],
   ])('gateway/R3: %s becomes %s', (raw, expected) => {
@@ -88,12 +88,51 @@ describe('gateway/R3 query', () => {
 
 /** Text that is rich in everything the rules speak of. */
 const hostileText = fc
-  .array(fc.oneof(fc.constantFrom('/', '.', '..', ';', '%', '%2e', '%2E', '%2f', '%5c', '%3B', '%00', '%41', '%7E', '//', '?', '#', 'a', 'B', '~', '%25', '2e', '%c3%A9', '+', '&', '=', '{', ' ', '\xe9'), fc.string({ unit: 'binary-ascii', maxLength: 3 })), { maxLength: 16 })
+  .array(
+    fc.oneof(
+      fc.constantFrom(
+        '/',
+        '.',
+        '..',
+        ';',
+        '%',
+        '%2e',
+        '%2E',
+        '%2f',
+        '%5c',
+        '%3B',
+        '%00',
+        '%41',
+        '%7E',
+        '//',
+        '?',
+        '#',
+        'a',
+        'B',
+        '~',
+        '%25',
+        '2e',
+        '%c3%A9',
+        '+',
+        '&',
+        '=',
+        '{',
+        ' ',
+        '\xe9',
+      ),
+      fc.string({ unit: 'binary-ascii', maxLength: 3 }),
+    ),
+    { maxLength: 16 },
+  )
   .map((parts) => `/${parts.join('')}`);
-const anyRules = fc.record({ encodedSlash: fc.constantFrom('keep' as const, 'refuse' as const), mergeSlashes: fc.boolean() });
+const anyRules = fc.record({
+  encodedSlash: fc.constantFrom('keep' as const, 'refuse' as const),
+  mergeSlashes: fc.boolean(),
+});
 
 describe('gateway/R3 for any bytes', () => {
-  const check = (property: (raw: string, rules: TargetRules) => void) => fc.assert(fc.property(hostileText, anyRules, property), { numRuns: 5_000 });
+  const check = (property: (raw: string, rules: TargetRules) => void) =>
+    fc.assert(fc.property(hostileText, anyRules, property), { numRuns: 5_000 });
 
   it('gateway/R3: normalising is idempotent', () => {
     check((raw, rules) => {
@@ -110,14 +149,18 @@ describe('gateway/R3 for any bytes', () => {
       expect(target.path).toMatch(/^\/(?:[!-~](?<![\\"<>^`{|}#?]))*$/);
       expect(target.query).toMatch(/^(?:\?(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-F]{2})*)?$/);
       expect(target.path).not.toContain('//');
-      expect(target.path.split(/\/|%2F/).map((segment) => segment.split(/;|%3B/)[0])).not.toSatisfy((segments: string[]) => segments.some((bare) => bare === '.' || bare === '..'));
+      expect(target.path.split(/\/|%2F/).map((segment) => segment.split(/;|%3B/)[0])).not.toSatisfy((segments: string[]) =>
+        segments.some((bare) => bare === '.' || bare === '..'),
+      );
       expect(target.path + target.query).not.toMatch(/%(?:2[DE]|3[0-9]|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE])/);
       expect(target.path).not.toMatch(/%(?![0-9A-F]{2})|%00|%5C/);
     });
   });
 
   it('gateway/R3: no other spelling of a path gets another string', () => {
-    const segment = fc.string({ unit: fc.constantFrom(...'abcXYZ019-._~'.split('')), minLength: 1, maxLength: 6 }).filter((text) => !/^\.{1,2}$/.test(text));
+    const segment = fc
+      .string({ unit: fc.constantFrom(...'abcXYZ019-._~'.split('')), minLength: 1, maxLength: 6 })
+      .filter((text) => !/^\.{1,2}$/.test(text));
     const respell = (path: string, choices: readonly number[]) =>
       path
         .split('')
@@ -129,19 +172,27 @@ describe('gateway/R3 for any bytes', () => {
         })
         .join('');
     fc.assert(
-      fc.property(fc.array(segment, { minLength: 1, maxLength: 5 }), fc.array(fc.nat(5), { minLength: 1, maxLength: 20 }), (segments, choices) => {
-        const path = `/${segments.join('/')}`;
-        expect(spelled(respell(path, choices))).toBe(path);
-      }),
+      fc.property(
+        fc.array(segment, { minLength: 1, maxLength: 5 }),
+        fc.array(fc.nat(5), { minLength: 1, maxLength: 20 }),
+        (segments, choices) => {
+          const path = `/${segments.join('/')}`;
+          expect(spelled(respell(path, choices))).toBe(path);
+        },
+      ),
     );
   });
 
   it('gateway/R3: never throws and never hangs on 8 KiB of anything', () => {
     fc.assert(
-      fc.property(fc.constantFrom('/..', '/%2e', '%25', '/;', '//', '/a/..', '%', '..%3b', '\xff'), anyRules, (unit, rules) => {
-        expect(typeof spelled(`/${unit.repeat(8_192 / unit.length)}`, rules)).toBe('string');
-        expect(typeof spelled(`/?${unit.repeat(8_192 / unit.length)}`, rules)).toBe('string');
-      }),
+      fc.property(
+        fc.constantFrom('/..', '/%2e', '%25', '/;', '//', '/a/..', '%', '..%3b', '\xff'),
+        anyRules,
+        (unit, rules) => {
+          expect(typeof spelled(`/${unit.repeat(8_192 / unit.length)}`, rules)).toBe('string');
+          expect(typeof spelled(`/?${unit.repeat(8_192 / unit.length)}`, rules)).toBe('string');
+        },
+      ),
     );
   });
 });

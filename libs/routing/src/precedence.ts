@@ -15,7 +15,10 @@ type Criterion = readonly [name: string, compare: (a: RankedRoute, b: RankedRout
 /** The order of gateway/R2. A positive result: `a` comes first. */
 const criteria: readonly Criterion[] = [
   ['more specific host', (a, b) => hostRank(a.host) - hostRank(b.host)],
-  ['exact path before template before prefix before regex', (a, b) => kindRank[a.route.match.path.kind] - kindRank[b.route.match.path.kind]],
+  [
+    'exact path before template before prefix before regex',
+    (a, b) => kindRank[a.route.match.path.kind] - kindRank[b.route.match.path.kind],
+  ],
   ['more literal segments from the left', (a, b) => compareTemplates(a.route, b.route)],
   ['longer prefix', (a, b) => comparePrefixes(a.route, b.route)],
   ['method match', (a, b, method) => methodRank(a.route, method) - methodRank(b.route, method)],
@@ -35,7 +38,10 @@ export function comparePrecedence(a: RankedRoute, b: RankedRoute, method: string
   return decide(criteria, { a, b, method });
 }
 
-function decide(list: readonly Criterion[], { a, b, method }: { a: RankedRoute; b: RankedRoute; method: string }): { order: number; criterion: string } {
+function decide(
+  list: readonly Criterion[],
+  { a, b, method }: { a: RankedRoute; b: RankedRoute; method: string },
+): { order: number; criterion: string } {
   for (const [criterion, compare] of list) {
     const order = compare(a, b, method);
     if (order !== 0) return { order: -order, criterion };
@@ -54,7 +60,9 @@ function methodRank({ match: { methods } }: Route, method: string): number {
 }
 
 function comparePrefixes(a: Route, b: Route): number {
-  return a.match.path.kind === 'prefix' && b.match.path.kind === 'prefix' ? a.match.path.value.length - b.match.path.value.length : 0;
+  return a.match.path.kind === 'prefix' && b.match.path.kind === 'prefix'
+    ? a.match.path.value.length - b.match.path.value.length
+    : 0;
 }
 
 function compareTemplates(a: Route, b: Route): number {

@@ -20,16 +20,24 @@ export interface Predicate {
 
 /** Schema of a pattern for the linear-time engine; it must match the whole value. */
 export const regexPattern = () =>
-  z.string().min(1).max(1_000).superRefine((pattern, ctx) => {
-    try {
-      RE2JS.compile(pattern);
-    } catch (err) {
-      ctx.addIssue({ code: 'custom', message: `this regular expression cannot be used: ${(err as Error).message}` });
-    }
-  });
+  z
+    .string()
+    .min(1)
+    .max(1_000)
+    .superRefine((pattern, ctx) => {
+      try {
+        RE2JS.compile(pattern);
+      } catch (err) {
+        ctx.addIssue({ code: 'custom', message: `this regular expression cannot be used: ${(err as Error).message}` });
+      }
+    });
 
 const oneOf = z
-  .strictObject({ exact: z.string().max(4_096).optional(), present: z.literal(true).optional(), regex: regexPattern().optional() })
+  .strictObject({
+    exact: z.string().max(4_096).optional(),
+    present: z.literal(true).optional(),
+    regex: regexPattern().optional(),
+  })
   .refine((value) => Object.values(value).filter((part) => part !== undefined).length === 1, {
     message: 'expected exactly one of exact, present: true, regex',
   });
@@ -38,10 +46,13 @@ const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/;
 
 /** Schema of `headers:` in a match: name to condition. */
 export const headerPredicates = () =>
-  z.record(z.string().regex(token, 'expected the name of a header field'), oneOf).transform((record) => toList(record, (name) => name.toLowerCase()));
+  z
+    .record(z.string().regex(token, 'expected the name of a header field'), oneOf)
+    .transform((record) => toList(record, (name) => name.toLowerCase()));
 
 /** Schema of `query:` in a match: parameter to condition. */
-export const queryPredicates = () => z.record(z.string().min(1).max(256), oneOf).transform((record) => toList(record, (name) => name));
+export const queryPredicates = () =>
+  z.record(z.string().min(1).max(256), oneOf).transform((record) => toList(record, (name) => name));
 
 /** Compiles a condition. */
 export function createPredicate({ name, exact, regex }: PredicateConfig): Predicate {
@@ -68,7 +79,7 @@ export function combinedFieldValue(fields: readonly string[], name: string): str
 
 /** The first value of a query parameter, decoded, or undefined. `query` with its '?', or ''. */
 export function queryValue(query: string, name: string): string | undefined {
-  for (let from = 1; from < query.length; ) {
+  for (let from = 1; from < query.length;) {
     const ampersand = query.indexOf('&', from);
     const end = ampersand < 0 ? query.length : ampersand;
     const equals = query.indexOf('=', from);

@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { checkAuthorization, isAuthorized, requireRuleSchema, type AuthorizationSubject } from './require-rule.js';
 
-const subject = (part: Partial<AuthorizationSubject>): AuthorizationSubject => ({ scopes: [], roles: [], claims: {}, ...part });
+const subject = (part: Partial<AuthorizationSubject>): AuthorizationSubject => ({
+  scopes: [],
+  roles: [],
+  claims: {},
+  ...part,
+});
 
 describe('gateway/Z1 authorize', () => {
   const orders = requireRuleSchema.parse({ any: [{ scopes: ['orders:read'] }, { scopes: ['orders:write'] }] });
@@ -12,7 +17,8 @@ describe('gateway/Z1 authorize', () => {
   });
 
   it('gateway/Z1: names are compared whole, never as substrings', () => {
-    for (const scope of ['orders:readx', 'xorders:read', 'orders:read ', 'ORDERS:READ', 'orders:read orders:write']) expect(isAuthorized(orders, subject({ scopes: [scope] }))).toBe(false);
+    for (const scope of ['orders:readx', 'xorders:read', 'orders:read ', 'ORDERS:READ', 'orders:read orders:write'])
+      expect(isAuthorized(orders, subject({ scopes: [scope] }))).toBe(false);
   });
 
   it('gateway/Z1: every part of a rule must hold', () => {
@@ -26,7 +32,10 @@ describe('gateway/Z1 authorize', () => {
   });
 
   it('gateway/Z1: all and any nest, and stand beside other parts', () => {
-    const rule = requireRuleSchema.parse({ roles: ['staff'], all: [{ scopes: ['a'] }, { any: [{ scopes: ['b'] }, { claims: { vip: true } }] }] });
+    const rule = requireRuleSchema.parse({
+      roles: ['staff'],
+      all: [{ scopes: ['a'] }, { any: [{ scopes: ['b'] }, { claims: { vip: true } }] }],
+    });
     expect(isAuthorized(rule, subject({ roles: ['staff'], scopes: ['a'], claims: { vip: true } }))).toBe(true);
     expect(isAuthorized(rule, subject({ roles: ['staff'], scopes: ['a'], claims: { vip: 'true' } }))).toBe(false);
     expect(isAuthorized(rule, subject({ scopes: ['a', 'b'] }))).toBe(false);

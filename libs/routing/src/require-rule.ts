@@ -27,7 +27,8 @@ export interface AuthorizationSubject {
 /** `insufficient-scope`: more scopes alone would do. `forbidden`: they would not. */
 export type AuthorizationResult = 'authorized' | 'insufficient-scope' | 'forbidden';
 
-const word = () => z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/, 'expected a name without blanks, quotes and backslashes');
+const word = () =>
+  z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/, 'expected a name without blanks, quotes and backslashes');
 const depthMax = 8;
 
 /** Schema of `require:` on a route. */
@@ -43,7 +44,9 @@ export const requireRuleSchema: z.ZodType<RequireRule> = z
       return z.array(requireRuleSchema).min(1).max(32).optional();
     },
   })
-  .refine((rule) => Object.values(rule).some((part) => part !== undefined), { message: 'expected at least one of scopes, roles, claims, any, all' })
+  .refine((rule) => Object.values(rule).some((part) => part !== undefined), {
+    message: 'expected at least one of scopes, roles, claims, any, all',
+  })
   .refine((rule) => depthOf(rule) <= depthMax, { message: `expected at most ${depthMax} levels of any and all` });
 
 /** Whether the rule holds for the principal. Compares parsed values, never substrings. */
@@ -61,7 +64,8 @@ function holds(rule: RequireRule, subject: AuthorizationSubject, hasEveryScope: 
   const { scopes, roles, claims, any, all } = rule;
   if (scopes !== undefined && !hasEveryScope && !scopes.every((scope) => subject.scopes.includes(scope))) return false;
   if (roles !== undefined && !roles.every((role) => subject.roles.includes(role))) return false;
-  if (claims !== undefined && !Object.entries(claims).every(([name, value]) => hasClaim(subject.claims, name, value))) return false;
+  if (claims !== undefined && !Object.entries(claims).every(([name, value]) => hasClaim(subject.claims, name, value)))
+    return false;
   if (any !== undefined && !any.some((part) => holds(part, subject, hasEveryScope))) return false;
   return all === undefined || all.every((part) => holds(part, subject, hasEveryScope));
 }
@@ -78,6 +82,8 @@ function atPointer(claims: Readonly<Record<string, unknown>>, pointer: string): 
 }
 
 const ownMember = (value: unknown, name: string): unknown =>
-  typeof value === 'object' && value !== null && Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined;
+  typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+    ? (value as Record<string, unknown>)[name]
+    : undefined;
 
 const depthOf = (rule: RequireRule): number => 1 + Math.max(0, ...[...(rule.any ?? []), ...(rule.all ?? [])].map(depthOf));

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { compileRoutes, routesSchema } from './index.js';
 
-const parse = (route: object) => routesSchema.safeParse([{ name: 'r', service: 's', match: { path: { exact: '/' } }, ...route }]);
-const complaints = (route: object): string[] => parse(route).error?.issues.map(({ path, message }) => `${path.join('.')}: ${message}`) ?? [];
+const parse = (route: object) =>
+  routesSchema.safeParse([{ name: 'r', service: 's', match: { path: { exact: '/' } }, ...route }]);
+const complaints = (route: object): string[] =>
+  parse(route).error?.issues.map(({ path, message }) => `${path.join('.')}: ${message}`) ?? [];
 
 describe('routesSchema', () => {
   it('fills in the defaults', () => {
@@ -20,7 +22,9 @@ describe('routesSchema', () => {
 
   it('gives events a bounded template', () => {
     const paths = [{ exact: '/a' }, { template: '/a/{id}' }, { prefix: '/a/' }, { prefix: '/' }, { regex: '/x+' }];
-    const routes = compileRoutes(routesSchema.parse(paths.map((path, at) => ({ name: `r${at}`, service: 's', match: { path } }))));
+    const routes = compileRoutes(
+      routesSchema.parse(paths.map((path, at) => ({ name: `r${at}`, service: 's', match: { path } }))),
+    );
     expect(routes.routes.map(({ template }) => template)).toEqual(['/a', '/a/{id}', '/a/*', '/*', '~/x+']);
   });
 
@@ -38,7 +42,11 @@ describe('routesSchema', () => {
     ['a host with a port', { match: { hosts: ['a:80'], path: { exact: '/' } } }, 'without a port'],
     ['a method in lower case', { match: { methods: ['get'], path: { exact: '/' } } }, 'in upper case'],
     ['CONNECT', { match: { methods: ['CONNECT'], path: { exact: '/' } } }, 'never routed'],
-    ['a condition with two kinds', { match: { path: { exact: '/' }, headers: { a: { exact: '1', present: true } } } }, 'exactly one of'],
+    [
+      'a condition with two kinds',
+      { match: { path: { exact: '/' }, headers: { a: { exact: '1', present: true } } } },
+      'exactly one of',
+    ],
     ['a requirement without providers', { require: { scopes: ['a'] } }, 'auth.providers'],
     ['an empty requirement', { auth: { providers: ['p'] }, require: {} }, 'at least one of'],
     ['cors, which is not built', { cors: {} }, 'cors'],
@@ -51,7 +59,12 @@ describe('routesSchema', () => {
 
   it('tells every mistake at once, also routes twice beside routes with mistakes of their own', () => {
     const twice = { name: 'a', service: 's', match: { path: { exact: '/' } } };
-    const issues = routesSchema.safeParse([twice, { name: 7 }, { ...twice, match: { path: { exact: '/x' }, methods: ['get'] } }, twice]).error?.issues;
+    const issues = routesSchema.safeParse([
+      twice,
+      { name: 7 },
+      { ...twice, match: { path: { exact: '/x' }, methods: ['get'] } },
+      twice,
+    ]).error?.issues;
     const places = new Set(issues?.map(({ path }) => path.join('.')));
     expect([...places].sort()).toEqual(['1.match', '1.name', '1.service', '2.match.methods.0', '3.match', '3.name']);
   });

@@ -65,15 +65,27 @@ const methodPattern = /^[!#$%&'*+.^_`|~0-9A-Z-]{1,32}$/;
 /** Encoded slashes may be written in a route; whether requests may hold them is the listener's business. */
 const ownSpelling = { encodedSlash: 'keep', mergeSlashes: false } as const;
 
-const plainPath = () => z.string().max(2_048).superRefine((path, ctx) => addPathIssue(path, path, ctx));
+const plainPath = () =>
+  z
+    .string()
+    .max(2_048)
+    .superRefine((path, ctx) => addPathIssue(path, path, ctx));
 
 const templatePath = () =>
-  z.string().max(2_048).superRefine((text, ctx) => {
-    const template = parsePathTemplate(text);
-    if (typeof template === 'string') ctx.addIssue({ code: 'custom', message: template });
-    // Parameters stand aside while the literal segments are checked.
-    else addPathIssue(`/${[...template.segments.map((segment) => segment ?? 'x'), ...(template.hasRest ? ['x'] : [])].join('/')}`, text, ctx);
-  });
+  z
+    .string()
+    .max(2_048)
+    .superRefine((text, ctx) => {
+      const template = parsePathTemplate(text);
+      if (typeof template === 'string') ctx.addIssue({ code: 'custom', message: template });
+      // Parameters stand aside while the literal segments are checked.
+      else
+        addPathIssue(
+          `/${[...template.segments.map((segment) => segment ?? 'x'), ...(template.hasRest ? ['x'] : [])].join('/')}`,
+          text,
+          ctx,
+        );
+    });
 
 const pathMatch = z
   .strictObject({
@@ -94,13 +106,23 @@ const pathMatch = z
 
 const matchSchema = z.strictObject({
   hosts: z
-    .array(z.string().max(253).regex(hostPattern, 'expected a host such as api.example.com or *.example.com, in lower case and without a port'))
+    .array(
+      z
+        .string()
+        .max(253)
+        .regex(hostPattern, 'expected a host such as api.example.com or *.example.com, in lower case and without a port'),
+    )
     .min(1)
     .max(64)
     .default([]),
   path: pathMatch,
   methods: z
-    .array(z.string().regex(methodPattern, 'expected a method in upper case').refine((method) => !['CONNECT', 'TRACE'].includes(method), 'CONNECT and TRACE are never routed'))
+    .array(
+      z
+        .string()
+        .regex(methodPattern, 'expected a method in upper case')
+        .refine((method) => !['CONNECT', 'TRACE'].includes(method), 'CONNECT and TRACE are never routed'),
+    )
     .min(1)
     .max(16)
     .default([]),
@@ -128,7 +150,11 @@ const routeSchema = z
     path: ['require'],
     message: 'a route that requires something of its principal needs auth.providers',
   })
-  .transform(({ maxBodyBytes, timeout, ...rest }): RouteConfig => ({ ...rest, bodyBytesMax: maxBodyBytes, timeoutMs: timeout }));
+  .transform(({ maxBodyBytes, timeout, ...rest }): RouteConfig => ({
+    ...rest,
+    bodyBytesMax: maxBodyBytes,
+    timeoutMs: timeout,
+  }));
 
 /** Schema of `routes:`; duplicate and inseparable routes are problems too. */
 export const routesSchema = z
@@ -154,5 +180,6 @@ function addPathIssue(path: string, text: string, ctx: z.RefinementCtx): void {
   if (path.includes('?')) return problem('expected a path without a query (query parameters have their own "query:")');
   const target = normaliseTarget(path, ownSpelling);
   if ('problem' in target) problem(`expected a path: ${target.problem}`);
-  else if (target.path !== path) problem(`expected the spelling requests have after normalisation${path === text ? `, "${target.path}"` : ''}`);
+  else if (target.path !== path)
+    problem(`expected the spelling requests have after normalisation${path === text ? `, "${target.path}"` : ''}`);
 }

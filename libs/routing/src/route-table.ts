@@ -39,7 +39,11 @@ export function compileRoutes(configs: readonly RouteConfig[]): RouteTable {
   const byHost = new Map<string, PathIndex>();
   const bySuffix = new Map<string, PathIndex>();
   const anyHost = new Map<string, PathIndex>();
-  const routes = configs.map((config, position): Route => ({ ...config, template: eventTemplate(config.match.path), position }));
+  const routes = configs.map((config, position): Route => ({
+    ...config,
+    template: eventTemplate(config.match.path),
+    position,
+  }));
   for (const route of routes) {
     const candidate = createCandidate(route);
     const { hosts } = route.match;
@@ -71,7 +75,8 @@ function addCandidate(index: PathIndex, candidate: Candidate): void {
   const { kind, value } = candidate.route.match.path;
   if (kind === 'exact') getOrMake(index.exact, value, () => new MethodTable()).add(candidate);
   else if (kind === 'regex') index.regexes.add(candidate);
-  else if (kind === 'prefix') index.prefixes.descend(value === '' ? [] : value.slice(1).split('/')).addAt('subtree', candidate);
+  else if (kind === 'prefix')
+    index.prefixes.descend(value === '' ? [] : value.slice(1).split('/')).addAt('subtree', candidate);
   else {
     const { segments, hasRest } = templateOf(candidate.route);
     index.templates.descend(segments).addAt(hasRest ? 'subtree' : 'end', candidate);

@@ -24,7 +24,10 @@ export class SegmentNode {
 
   /** The node below, made where it is missing; null is a parameter. */
   descend(segments: readonly (string | null)[]): SegmentNode {
-    return segments.reduce<SegmentNode>((node, segment) => (segment === null ? node.#parameterNode() : node.#literalNode(segment)), this);
+    return segments.reduce<SegmentNode>(
+      (node, segment) => (segment === null ? node.#parameterNode() : node.#literalNode(segment)),
+      this,
+    );
   }
 
   addAt(place: 'end' | 'subtree', candidate: Candidate): void {
