@@ -4,8 +4,6 @@ import type { DynamicModule, INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { MicroserviceOptions } from '@nestjs/microservices';
 import type { EventPublisher } from '@tidegate/event-publisher';
-import { createUlid } from '@tidegate/events';
-import type { Event } from '@tidegate/grpc';
 import type { LimiterLink } from '@tidegate/limiter-client';
 import type { Observability } from '@tidegate/observability';
 import { startOps, type OpsServer } from '@tidegate/ops';
@@ -17,6 +15,7 @@ import { CheckLimit } from './check-limit.js';
 import type { RateLimiterConfig, RateLimiterSecrets } from './config.js';
 import { DirectLink } from './direct-link.js';
 import { DecisionServer, serviceName } from './grpc-server.js';
+import { LimiterEvents } from './limiter-events.js';
 import { LimiterMetrics } from './limiter-metrics.js';
 import { openStore, type OpenedStore } from './open-store.js';
 import { PolicySnapshot } from './policy-snapshot.js';
@@ -60,10 +59,10 @@ export interface RunningLimiter {
  * @throws if the gRPC or the ops port cannot be bound
  */
 export async function bootstrap(options: BootstrapOptions): Promise<RunningLimiter> {
-  const { config, secrets, observability, clock = systemClock } = options;
-  const announce = createAnnouncer(options, clock);
+  const { config, secrets, observability, publisher, clock = systemClock } = options;
+  const events = new LimiterEvents({ publisher, instance: observability.instance, configVersion: config.configVersion, clock });
   const store = await openStore(config.limiter.store, { clock, logger: observability.logger });
-  const module = AppModule.create({ config, observability, clock, store, onStoreChange: announce });
+  const module = AppModule.create({ config, observability, clock, store, onStoreChange: (what, detail) => events.lifecycle(what, detail) });
   const grpcHealth = new HealthImplementation({ '': 'NOT_SERVING', [serviceName]: 'NOT_SERVING' });
   const server = options.listen ? new DecisionServer({ address: config.listeners.limiter.address, credentials: options.credentials, health: grpcHealth }) : undefined;
   const app = await startApp(module, server);
@@ -71,18 +70,20 @@ export async function bootstrap(options: BootstrapOptions): Promise<RunningLimit
   const ops = options.ops ? await startOps({ address: config.listeners.ops.address, observability, adminToken: secrets.adminToken }) : undefined;
   setServing(grpcHealth, true);
   observability.health.set('rate-limiter', true);
-  announce('ready', '');
-  const parts: Parts = { app, server, ops, store, grpcHealth, observability, announce };
+  events.lifecycle('ready');
+  const parts: Parts = { app, server, ops, store, grpcHealth, observability, events };
   let closing: Promise<void> | undefined;
   return {
     link: app.get(DirectLink),
     address: server === undefined ? undefined : { host: config.listeners.limiter.address.host, port: server.port },
     replacePolicies: (policySet) => {
       app.get(PolicySnapshot).replace(policySet);
+      events.configAccepted(policySet.configVersion);
       observability.logger.info({ configVersion: policySet.configVersion }, 'policies replaced');
     },
     refusePolicies: (reason) => {
       app.get(LimiterMetrics).configRefused();
+      events.configRefused(reason);
       observability.logger.error({ reason }, 'policies refused: the last good ones go on');
     },
     close: () => (closing ??= stop(parts)),
@@ -96,7 +97,7 @@ interface Parts {
   readonly store: OpenedStore;
   readonly grpcHealth: HealthImplementation;
   readonly observability: Observability;
-  readonly announce: (what: string, detail: string) => void;
+  readonly events: LimiterEvents;
 }
 
 async function startApp(module: DynamicModule, server: DecisionServer | undefined): Promise<INestApplicationContext> {
@@ -107,10 +108,10 @@ async function startApp(module: DynamicModule, server: DecisionServer | undefine
 }
 
 /** Not ready, `draining` on the streams, answers for everything accepted, then the end (limiter/F7). */
-async function stop({ app, server, ops, store, grpcHealth, observability, announce }: Parts): Promise<void> {
+async function stop({ app, server, ops, store, grpcHealth, observability, events }: Parts): Promise<void> {
   setServing(grpcHealth, false);
   observability.health.set('rate-limiter', false, 'draining');
-  announce('draining', '');
+  events.lifecycle('draining');
   app.get(UnaryChecks).drain();
   app.get(StreamSessions).drain();
   await server?.drain(drainTimeoutMs);
@@ -119,26 +120,10 @@ async function stop({ app, server, ops, store, grpcHealth, observability, announ
   app.get(LimiterMetrics).close();
   await app.close();
   await store.close();
-  announce('stopped', '');
+  events.lifecycle('stopped');
   await ops?.close();
 }
 
 function setServing(grpcHealth: HealthImplementation, isServing: boolean): void {
   for (const service of ['', serviceName]) grpcHealth.setStatus(service, isServing ? 'SERVING' : 'NOT_SERVING');
-}
-
-/** Tells the analytics what happens to this replica. */
-function createAnnouncer({ config, observability, publisher }: BootstrapOptions, clock: Clock): (what: string, detail: string) => void {
-  const nextId = createUlid({ clock });
-  return (what, detail) => {
-    const event: Event = {
-      id: nextId(),
-      atUs: Math.round(clock.nowMs() * 1_000),
-      app: 'rate-limiter',
-      instance: observability.instance,
-      configVersion: config.configVersion,
-      kind: { $case: 'lifecycle', value: { what, detail } },
-    };
-    void publisher.publish(event, observability.instance);
-  };
 }

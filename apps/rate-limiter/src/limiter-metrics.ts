@@ -1,18 +1,23 @@
-import { LimitMode, Reason, type Decision } from '@tidegate/grpc';
+import { Reason, type Decision } from '@tidegate/grpc';
 import { counter, gauge, histogram, type Counter, type Histogram, type Registry } from '@tidegate/observability';
 import type { PreparedCheck, TakenCheck } from '@tidegate/rate-limit';
 
-/** Most series of decisions per replica; the rest counts as `other` (limiter/F9). */
-const seriesMax = 2_000;
+/** Most limits that are counted by name, which keeps decisions below 2,000 series; the rest counts as `other` (limiter/F9). */
+const limitsMax = 500;
+const other = 'other';
+const reasonsMax = 16;
+const allowing: ReadonlySet<number> = new Set([Reason.WITHIN_LIMITS, Reason.STORE_DOWN_ALLOW]);
 
 /** How often counts move to the registry, in ms: a decision only adds to a map. */
 const publishEveryMs = 1_000;
 
 type DecisionLabel = 'policy' | 'limit' | 'mode' | 'result' | 'reason';
 
-interface DecisionSeries {
-  readonly labels: Record<DecisionLabel, string>;
-  count: number;
+/** Counts of one policy and limit, by reason; a reason says whether it allowed. */
+interface LimitCounts {
+  readonly policy: string;
+  readonly limit: string;
+  readonly byReason: Uint32Array;
 }
 
 /** What gauges read at each scrape. */
@@ -31,7 +36,9 @@ export class LimiterMetrics {
   readonly #batchSize: Histogram<never>;
   readonly #storeFailures: Counter<never>;
   readonly #refusedConfigs: Counter<never>;
-  readonly #series = new Map<string, DecisionSeries>();
+  readonly #enforced = new Map<string, Map<string, LimitCounts>>();
+  readonly #shadowed = new Map<string, Map<string, LimitCounts>>();
+  #limits = 0;
   readonly #timer: NodeJS.Timeout;
 
   constructor(registry: Registry, gauges: LimiterGauges) {
@@ -50,7 +57,7 @@ export class LimiterMetrics {
   }
 
   decided(decision: Decision): void {
-    this.#add({ policy: decision.policy, limit: decision.boundLimit, mode: 'enforce', result: decision.allowed ? 'allowed' : 'denied', reason: Reason[decision.reason] ?? '' });
+    this.#count(this.#enforced, decision.policy, decision.boundLimit).byReason[decision.reason]! += 1;
   }
 
   /** Counts what shadow limits would have denied. */
@@ -58,7 +65,7 @@ export class LimiterMetrics {
     for (let index = 0; index < calls.length; index += 1) {
       const limit = calls[index]?.limit;
       if (limit === undefined || !limit.isShadow || (fits & (1 << index)) !== 0) continue;
-      this.#add({ policy: policy.name, limit: limit.name, mode: shadowMode, result: 'denied', reason: 'LIMIT_EXCEEDED' });
+      this.#count(this.#shadowed, policy.name, limit.name).byReason[Reason.LIMIT_EXCEEDED]! += 1;
     }
   }
 
@@ -81,11 +88,8 @@ export class LimiterMetrics {
 
   /** Moves the counts to the registry. */
   publish(): void {
-    for (const series of this.#series.values()) {
-      if (series.count === 0) continue;
-      this.#decisions.inc(series.labels, series.count);
-      series.count = 0;
-    }
+    this.#publishMode(this.#enforced, 'enforce');
+    this.#publishMode(this.#shadowed, 'shadow');
   }
 
   close(): void {
@@ -93,19 +97,31 @@ export class LimiterMetrics {
     this.publish();
   }
 
-  #add(labels: Record<DecisionLabel, string>): void {
-    const key = `${labels.policy}/${labels.limit}/${labels.mode}/${labels.result}/${labels.reason}`;
-    const known = this.#series.get(key);
-    if (known !== undefined) known.count += 1;
-    else if (this.#series.size < seriesMax) this.#series.set(key, { labels, count: 1 });
-    else this.#addOther();
+  #publishMode(counts: Map<string, Map<string, LimitCounts>>, mode: string): void {
+    for (const byLimit of counts.values()) {
+      for (const { policy, limit, byReason } of byLimit.values()) this.#publishLimit({ policy, limit, mode }, byReason);
+    }
   }
 
-  #addOther(): void {
-    const other = this.#series.get('other') ?? { labels: { policy: 'other', limit: 'other', mode: 'other', result: 'other', reason: 'other' }, count: 0 };
-    other.count += 1;
-    this.#series.set('other', other);
+  #publishLimit(labels: { policy: string; limit: string; mode: string }, byReason: Uint32Array): void {
+    for (const [reason, count] of byReason.entries()) {
+      if (count === 0) continue;
+      this.#decisions.inc({ ...labels, result: allowing.has(reason) ? 'allowed' : 'denied', reason: Reason[reason] ?? '' }, count);
+    }
+    byReason.fill(0);
+  }
+
+  #count(counts: Map<string, Map<string, LimitCounts>>, policy: string, limit: string): LimitCounts {
+    return counts.get(policy)?.get(limit) ?? this.#add(counts, policy, limit);
+  }
+
+  /** A limit has three reasons or so in practice; past the bound everything new counts as `other`. */
+  #add(counts: Map<string, Map<string, LimitCounts>>, policy: string, limit: string): LimitCounts {
+    if (this.#limits >= limitsMax && policy !== other) return this.#count(counts, other, other);
+    this.#limits += 1;
+    const added = { policy, limit, byReason: new Uint32Array(reasonsMax) };
+    const byLimit = counts.get(policy) ?? new Map<string, LimitCounts>();
+    counts.set(policy, byLimit.set(limit, added));
+    return added;
   }
 }
-
-const shadowMode = LimitMode[LimitMode.SHADOW].toLowerCase();

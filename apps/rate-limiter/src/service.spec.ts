@@ -130,7 +130,7 @@ describe('decisions', () => {
     const { link, observability } = await startLimiter();
     await link.check(check());
     await link.check(buildCheck('blocked', { client: 'x' }));
-    await expect.poll(() => observability.registry.metrics()).toContain('tidegate_limiter_decisions_total{policy="users",limit="burst",mode="enforce",result="allowed",reason="WITHIN_LIMITS"} 1');
+    await expect.poll(() => observability.registry.metrics(), { timeout: 5_000 }).toContain('tidegate_limiter_decisions_total{policy="users",limit="burst",mode="enforce",result="allowed",reason="WITHIN_LIMITS"} 1');
     expect(await observability.registry.metrics()).toContain('tidegate_limiter_decisions_total{policy="blocked",limit="none",mode="enforce",result="denied",reason="BLOCKED"} 1');
   });
 });

@@ -1,5 +1,6 @@
-import { Reason, type Check, type Decision, type Event } from '@tidegate/grpc';
-import { buildCheck, createLimiterClient } from '@tidegate/limiter-client';
+import { credentials } from '@grpc/grpc-js';
+import { RateLimitServiceClient, Reason, type Check, type Decision, type Event, type StreamChecksResponse } from '@tidegate/grpc';
+import { buildCheck, createLimiterClient, type LimiterError } from '@tidegate/limiter-client';
 import { createObservability } from '@tidegate/observability';
 import { limiterSchema } from '@tidegate/rate-limit';
 import { has, startRedis, type RedisServer } from '@tidegate/testkit';
@@ -140,6 +141,41 @@ describe.skipIf(!has('redis'))('a store that goes away', () => {
       expect(await link.check(check('hourly', { cost: 34 }))).toMatchObject({ allowed: false, reason: Reason.LIMIT_EXCEEDED, retryAfterMs: 1_000 });
       expect((await askMany(() => link.check(check()), 60)).admitted).toBe(33);
     }
+  });
+
+  it('limiter/F4: past 1,024 open checks on a stream the next are OVERLOADED at once, and the rest is answered', async () => {
+    const redis = await redisServer();
+    const { target } = await startReplica(redis.url, { store: { redis: { url: redis.url }, timeoutMs: 1_000 } });
+    redis.signal('SIGSTOP');
+    const client = new RateLimitServiceClient(target, credentials.createInsecure());
+    cleanups.push(() => client.close());
+    const call = client.streamChecks();
+    const codes: string[] = [];
+    call.on('error', () => {});
+    call.on('data', ({ results }: StreamChecksResponse) => codes.push(...results.map(({ outcome }) => (outcome?.$case === 'error' ? outcome.value.code : 'decided'))));
+    for (let message = 0; message < 9; message += 1) {
+      call.write({ hello: undefined, items: Array.from({ length: 128 }, (_, n) => ({ id: message * 128 + n, check: check('hourly', { timeoutMs: 5_000 }) })) });
+    }
+    await expect.poll(() => codes.length).toBe(128);
+    expect(new Set(codes)).toEqual(new Set(['OVERLOADED']));
+    redis.signal('SIGCONT');
+    await expect.poll(() => codes.length, { timeout: 5_000 }).toBe(9 * 128);
+    expect(codes.filter((code) => code === 'decided')).toHaveLength(1_024);
+    call.cancel();
+  });
+
+  it('limiter/P4: undecided in the queue is not charged', async () => {
+    const redis = await redisServer();
+    const { link } = await startReplica(redis.url, { store: { redis: { url: redis.url }, timeoutMs: 2_000 } });
+    await link.check(check('hourly', { cost: 10 }));
+    redis.signal('SIGSTOP');
+    // Four calls fill what may be in flight; those behind them run out of time.
+    const sent = Array.from({ length: 4 }, async () => link.check(check('hourly', { timeoutMs: 1_000 })));
+    const late = await Promise.allSettled(Array.from({ length: 20 }, async () => link.check(check('hourly', { timeoutMs: 30 }))));
+    expect(late.every((outcome) => outcome.status === 'rejected' && (outcome.reason as LimiterError).code === 'DEADLINE_EXCEEDED')).toBe(true);
+    redis.signal('SIGCONT');
+    await Promise.all(sent);
+    await expect.poll(async () => link.check(check('hourly', { cost: 0 }))).toMatchObject({ degraded: false, remaining: 86 });
   });
 
   it('limiter/F2, section 4: an outage admits no more than the bound of the table', async () => {
