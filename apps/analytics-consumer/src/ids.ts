@@ -5,13 +5,12 @@ const toTable = (alphabet: string): Uint8Array => {
   const table = new Uint8Array(128).fill(255);
   for (let value = 0; value < alphabet.length; value += 1) {
     table[alphabet.charCodeAt(value)] = value;
-    table[alphabet.toLowerCase().charCodeAt(value)] = value;
   }
   return table;
 };
 
 const base32 = toTable(crockford);
-const hex = toTable('0123456789ABCDEF');
+const hex = toTable('0123456789abcdef');
 
 /** Longest id that is read as a number. */
 const digits = new Uint8Array(32);
@@ -32,7 +31,7 @@ const d = (at: number): number => digits[at] as number;
 
 /**
  * Writes a ULID as the 128 bits DuckDB keeps a UUID in: four words from `at`, lowest first, the highest bit flipped.
- * False, and nothing written, when the text is none.
+ * False, and nothing written, when the text is none (lower case is none: it would not come back).
  */
 export function writeUlid(words: Uint32Array, at: number, text: string): boolean {
   if (text.length !== 26 || !readDigits(text, base32) || d(0) > 7) return false;
@@ -43,7 +42,7 @@ export function writeUlid(words: Uint32Array, at: number, text: string): boolean
   return true;
 }
 
-/** The same for 32 hexadecimal digits. */
+/** The same for 32 hexadecimal digits in lower case. */
 export function writeTraceId(words: Uint32Array, at: number, text: string): boolean {
   if (text.length !== 32 || !readDigits(text, hex)) return false;
   for (let word = 0; word < 4; word += 1) {

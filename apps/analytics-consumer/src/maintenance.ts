@@ -17,9 +17,9 @@ export interface Maintenance {
 }
 
 const compactEvery = 15;
-const retainEvery = 60;
+const retainEvery = 15;
 
-/** Starts rolling up (every second), compacting (every 15 s) and removing what is past its bounds (every minute). */
+/** Starts rolling up (every second), compacting (every 15 s) and removing what is past its bounds (every 15 s). */
 export function startMaintenance({ rollup, retain, observability, rollupMs = 1_000 }: MaintenanceOptions): Maintenance {
   const { logger, registry } = observability;
   const rawBytes = gauge(registry, { name: 'tidegate_analytics_raw_bytes', help: 'Bytes of the raw window on disk' });
