@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Check, Decision } from '@tidegate/grpc';
+import { Reason, type Check, type Decision } from '@tidegate/grpc';
 import { effectiveTimeoutMs, LimiterError } from '@tidegate/limiter-client';
 import { LimiterFault, prepareCheck, toDecision, toFailureDecision, type BucketStore, type DecisionDetails, type PreparedCheck, type TakeResult, type TakenCheck } from '@tidegate/rate-limit';
 import type { Clock } from '@tidegate/units';
@@ -70,6 +70,18 @@ export class CheckLimit implements StoreBatcherOwner {
     this.#batcher.send();
   }
 
+  /** Decides from this replica's share of the limits, whatever the store's state; undefined for a check that cannot be decided. */
+  decideShare(check: Check): Decision | undefined {
+    const { snapshot, guard, metrics } = this.#options;
+    const policySet = snapshot.current;
+    const prepared = prepareCheck(policySet, check);
+    if (prepared instanceof LimiterFault) return undefined;
+    const decision = guard.failureMode.decide(prepared, this.#details(policySet.configVersion));
+    decision.reason = Reason.LIMITER_DOWN;
+    metrics.decided(decision);
+    return decision;
+  }
+
   close(): void {
     this.#batcher.close();
   }
@@ -78,7 +90,7 @@ export class CheckLimit implements StoreBatcherOwner {
     const { prepared } = accepted;
     if (result !== undefined) this.#learn(prepared, result);
     if (accepted.isSettled) return;
-    const details = this.#details(accepted);
+    const details = this.#details(accepted.configVersion);
     // No room in the store's memory: an own share would find none either, so `local` lets it pass (limiter/B14).
     if (result === undefined) return this.#answer(accepted, toFailureDecision(prepared, prepared.policy.onStoreFailure === 'deny' ? 'deny' : 'allow', details));
     this.#options.metrics.decidedShadow(prepared, result);
@@ -86,7 +98,7 @@ export class CheckLimit implements StoreBatcherOwner {
   }
 
   unknown(accepted: OpenCheck): void {
-    this.#answer(accepted, this.#options.guard.failureMode.decide(accepted.prepared, this.#details(accepted)));
+    this.#answer(accepted, this.#options.guard.failureMode.decide(accepted.prepared, this.#details(accepted.configVersion)));
   }
 
   late(accepted: OpenCheck): void {
@@ -115,7 +127,7 @@ export class CheckLimit implements StoreBatcherOwner {
     sink.refused(id, error);
   }
 
-  #details({ configVersion }: OpenCheck): DecisionDetails {
+  #details(configVersion: string): DecisionDetails {
     this.#decisions += 1;
     return { configVersion, decisionId: this.#decisionPrefix + this.#decisions.toString(36) };
   }

@@ -5,19 +5,19 @@ import type { PreparedCheck, TakenCheck } from '@tidegate/rate-limit';
 /** Most limits that are counted by name, which keeps decisions below 2,000 series; the rest counts as `other` (limiter/F9). */
 const limitsMax = 500;
 const other = 'other';
-const reasonsMax = 16;
-const allowing: ReadonlySet<number> = new Set([Reason.WITHIN_LIMITS, Reason.STORE_DOWN_ALLOW]);
+/** Reasons and both results. */
+const outcomesMax = 2 * 16;
 
 /** How often counts move to the registry, in ms: a decision only adds to a map. */
 const publishEveryMs = 1_000;
 
 type DecisionLabel = 'policy' | 'limit' | 'mode' | 'result' | 'reason';
 
-/** Counts of one policy and limit, by reason; a reason says whether it allowed. */
+/** Counts of one policy and limit, by outcome: 2 * reason, + 1 where it was allowed. */
 interface LimitCounts {
   readonly policy: string;
   readonly limit: string;
-  readonly byReason: Uint32Array;
+  readonly byOutcome: Uint32Array;
 }
 
 /** What gauges read at each scrape. */
@@ -57,7 +57,7 @@ export class LimiterMetrics {
   }
 
   decided(decision: Decision): void {
-    this.#count(this.#enforced, decision.policy, decision.boundLimit).byReason[decision.reason]! += 1;
+    this.#count(this.#enforced, decision.policy, decision.boundLimit).byOutcome[2 * decision.reason + (decision.allowed ? 1 : 0)]! += 1;
   }
 
   /** Counts what shadow limits would have denied. */
@@ -65,7 +65,7 @@ export class LimiterMetrics {
     for (let index = 0; index < calls.length; index += 1) {
       const limit = calls[index]?.limit;
       if (limit === undefined || !limit.isShadow || (fits & (1 << index)) !== 0) continue;
-      this.#count(this.#shadowed, policy.name, limit.name).byReason[Reason.LIMIT_EXCEEDED]! += 1;
+      this.#count(this.#shadowed, policy.name, limit.name).byOutcome[2 * Reason.LIMIT_EXCEEDED]! += 1;
     }
   }
 
@@ -99,16 +99,16 @@ export class LimiterMetrics {
 
   #publishMode(counts: Map<string, Map<string, LimitCounts>>, mode: string): void {
     for (const byLimit of counts.values()) {
-      for (const { policy, limit, byReason } of byLimit.values()) this.#publishLimit({ policy, limit, mode }, byReason);
+      for (const { policy, limit, byOutcome } of byLimit.values()) this.#publishLimit({ policy, limit, mode }, byOutcome);
     }
   }
 
-  #publishLimit(labels: { policy: string; limit: string; mode: string }, byReason: Uint32Array): void {
-    for (const [reason, count] of byReason.entries()) {
+  #publishLimit(labels: { policy: string; limit: string; mode: string }, byOutcome: Uint32Array): void {
+    for (const [outcome, count] of byOutcome.entries()) {
       if (count === 0) continue;
-      this.#decisions.inc({ ...labels, result: allowing.has(reason) ? 'allowed' : 'denied', reason: Reason[reason] ?? '' }, count);
+      this.#decisions.inc({ ...labels, result: outcome % 2 === 1 ? 'allowed' : 'denied', reason: Reason[outcome >> 1] ?? '' }, count);
     }
-    byReason.fill(0);
+    byOutcome.fill(0);
   }
 
   #count(counts: Map<string, Map<string, LimitCounts>>, policy: string, limit: string): LimitCounts {
@@ -119,7 +119,7 @@ export class LimiterMetrics {
   #add(counts: Map<string, Map<string, LimitCounts>>, policy: string, limit: string): LimitCounts {
     if (this.#limits >= limitsMax && policy !== other) return this.#count(counts, other, other);
     this.#limits += 1;
-    const added = { policy, limit, byReason: new Uint32Array(reasonsMax) };
+    const added = { policy, limit, byOutcome: new Uint32Array(outcomesMax) };
     const byLimit = counts.get(policy) ?? new Map<string, LimitCounts>();
     counts.set(policy, byLimit.set(limit, added));
     return added;

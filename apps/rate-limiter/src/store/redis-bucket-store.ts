@@ -29,6 +29,7 @@ export interface RedisBucketStoreOptions {
 /** Most checks in one script call (limiter/P3). */
 export const checksPerCallMax = 64;
 
+const reconnectMs = 50;
 const scriptFile = new URL('./token-bucket.lua', import.meta.url);
 
 interface ScriptedRedis extends Redis {
@@ -49,10 +50,16 @@ export function createRedisBucketStore(options: RedisBucketStoreOptions): RedisB
 class ScriptStore implements RedisBucketStore {
   readonly #redis: ScriptedRedis;
   readonly #nowUs: (() => number) | undefined;
+  #reconnect: NodeJS.Timeout | undefined;
+  #isClosed = false;
 
   constructor(redis: ScriptedRedis, nowUs: (() => number) | undefined) {
     this.#redis = redis;
     this.#nowUs = nowUs;
+    // ioredis gives up for good when Sentinel reports a failover while it is asking for the master: begin again.
+    redis.on('end', () => {
+      if (!this.#isClosed) this.#reconnect = setTimeout(() => redis.connect().catch(() => undefined), reconnectMs);
+    });
   }
 
   get isConnected(): boolean {
@@ -77,6 +84,8 @@ class ScriptStore implements RedisBucketStore {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#reconnect);
     this.#redis.disconnect();
   }
 
