@@ -9,7 +9,7 @@ import { Outbox } from './outbox.js';
 import { zeroCounters, type PublisherStats } from './publisher-counters.js';
 import type { PublisherLogger } from './publisher-logger.js';
 import { registerPublisherMetrics } from './publisher-metrics.js';
-import { Spool } from './spool/spool.js';
+import { Spool, type RecoveredRecord } from './spool/spool.js';
 import type { EventTransport } from './transport.js';
 
 /** Takes events and never makes a request wait for a broker. */
@@ -32,7 +32,7 @@ export interface EventPublisher {
 export interface EventPublisherOptions {
   readonly config: Pick<EventsConfig, 'durability' | 'spool'>;
   readonly transport: EventTransport;
-  /** Name of this process among those that share the spool directory, e.g. "ingress-1": its next start finds its spool by it. */
+  /** Name of this process among those that share the spool directory, e.g. "ingress-1". What a dead one left, any other sends. */
   readonly instance: string;
   readonly clock: Clock;
   readonly logger: PublisherLogger;
@@ -45,6 +45,8 @@ const flushEvents = 512;
 const flushMs = 20;
 const closeMs = 5_000;
 const retainAckedBytes = 1024 ** 2;
+/** How often the spools of processes that died meanwhile are looked for. */
+const adoptMs = 30_000;
 
 /** Starts a publisher. Throws when the spool's directory cannot be used; the other side may be away. */
 export function createEventPublisher(options: EventPublisherOptions): EventPublisher {
@@ -70,6 +72,7 @@ class RingPublisher implements EventPublisher {
   /** With durability disk: resolves when the events of the next flush are on disk. */
   #group: PromiseWithResolvers<void> | undefined;
   #onProgress: (() => void)[] = [];
+  #adoptTimer: NodeJS.Timeout | undefined;
   readonly #started: Promise<void>;
 
   constructor({ config, transport, instance, clock, logger, registry }: EventPublisherOptions) {
@@ -127,6 +130,7 @@ class RingPublisher implements EventPublisher {
     await Promise.race([this.#until(() => this.#outbox.isEmpty || this.#outbox.isStuck), late]);
     clearTimeout(timer);
     clearTimeout(this.#timer);
+    clearInterval(this.#adoptTimer);
     this.#outbox.stop();
     await this.#spool.close();
     const { waiting } = this.stats();
@@ -141,14 +145,26 @@ class RingPublisher implements EventPublisher {
   }
 
   async #recover(): Promise<void> {
+    this.#outbox.start(await this.#leftBy(() => this.#spool.recover()));
+    this.#adoptTimer = setInterval(() => void this.#adopt(), adoptMs).unref();
+  }
+
+  async #adopt(): Promise<void> {
+    const adopted = await this.#leftBy(() => this.#spool.adopt());
+    if (adopted.length > 0) this.#outbox.adopt(adopted);
+  }
+
+  /** Counts and reports what dead processes left. Never rejects. */
+  async #leftBy(find: () => Promise<RecoveredRecord[]>): Promise<RecoveredRecord[]> {
     try {
-      const recovered = await this.#spool.recover();
-      for (const { count } of recovered) this.#counters.recovered += count;
-      if (recovered.length > 0) this.#logger.info({ events: this.#counters.recovered }, 'events: sending what an earlier process left in the spool');
-      this.#outbox.start(recovered);
+      const found = await find();
+      const events = found.reduce((sum, { count }) => sum + count, 0);
+      this.#counters.recovered += events;
+      if (events > 0) this.#logger.info({ events }, 'events: sending what an earlier process left in the spool');
+      return found;
     } catch (err) {
-      this.#logger.error({ err }, 'events: the spool of an earlier process cannot be read; it stays as it is');
-      this.#outbox.start([]);
+      this.#logger.error({ err }, 'events: what an earlier process left in the spool cannot be read; it stays as it is');
+      return [];
     }
   }
 

@@ -62,19 +62,22 @@ export class Outbox {
     this.#pendingEvents += 1;
   }
 
-  /** Lets lanes send from now on; what an earlier process left goes before everything else. */
+  /** Lets lanes send from now on; what the last process left goes before everything else. */
   start(recovered: readonly RecoveredRecord[]): void {
-    const found = new Map<number, QueuedBatch[]>();
-    for (const { partition, count, place } of recovered) {
-      const batches = found.get(partition) ?? [];
-      if (batches.length === 0) found.set(partition, batches);
-      batches.push({ partition, count, bytes: undefined, live: undefined, place, isLost: false, heldBytes: 0 });
-    }
-    for (const [partition, batches] of found) {
+    for (const [partition, batches] of toBatches(recovered)) {
       this.#lane(partition).prepend(batches);
       this.#lane(partition).isSpilling = true;
     }
     this.#isSending = true;
+    this.flush();
+  }
+
+  /** Takes what another process left; it goes behind what waits here. */
+  adopt(recovered: readonly RecoveredRecord[]): void {
+    for (const [partition, batches] of toBatches(recovered)) {
+      for (const batch of batches) this.#lane(partition).push(batch);
+      this.#lane(partition).isSpilling = true;
+    }
     this.flush();
   }
 
@@ -200,6 +203,16 @@ export class Outbox {
     }
     if (departing.length === 1) this.#options.logger.error({ err, events: departing[0]?.count }, 'events: a batch was refused and is given up');
   }
+}
+
+function toBatches(recovered: readonly RecoveredRecord[]): Map<number, QueuedBatch[]> {
+  const found = new Map<number, QueuedBatch[]>();
+  for (const { partition, count, place } of recovered) {
+    const batches = found.get(partition) ?? [];
+    if (batches.length === 0) found.set(partition, batches);
+    batches.push({ partition, count, bytes: undefined, live: undefined, place, isLost: false, heldBytes: 0 });
+  }
+  return found;
 }
 
 function jitteredBackoffMs(failures: number): number {

@@ -1,5 +1,5 @@
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { waitUntil } from '@tidegate/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -29,7 +29,7 @@ const segments = (instance = 'spec'): string[] => readdirSync(join(directory, in
 /** As if the process had been killed: written, the directory not given back. */
 async function abandon(spool: Spool): Promise<void> {
   await spool.close();
-  writeFileSync(join(directory, 'spec', 'owner'), '2147483646 1');
+  writeFileSync(join(directory, 'spec', 'owner'), `${hostname()} 2147483646 1`);
 }
 
 describe('Spool', () => {
@@ -156,10 +156,49 @@ describe('Spool', () => {
     const first = open();
     first.append(Buffer.from('left'), 0, 1);
     await first.close();
-    writeFileSync(join(directory, 'spec', 'owner'), `${process.pid} 1`);
+    writeFileSync(join(directory, 'spec', 'owner'), `${hostname()} ${process.pid} 1`);
     const second = open();
     expect(await textsOf(second, await second.recover())).toEqual(['left']);
     await second.close();
+  });
+
+  it('finds what a process of another name left, and one that dies while this one lives', async () => {
+    const [gone, running] = [open({ instance: 'gone' }), open({ instance: 'running' })];
+    gone.append(Buffer.from('gone'), 0, 1);
+    running.append(Buffer.from('running'), 0, 1);
+    await gone.close();
+    const spool = open();
+    expect(await textsOf(spool, await spool.recover())).toEqual(['gone']);
+    expect(await spool.adopt()).toEqual([]);
+    await running.close();
+    expect(await textsOf(spool, await spool.adopt())).toEqual(['running']);
+    await spool.close();
+  });
+
+  it('takes over from another host only after two minutes of silence', async () => {
+    const first = open({ instance: 'other' });
+    first.append(Buffer.from('left'), 0, 1);
+    await first.close();
+    const owner = join(directory, 'other', 'owner');
+    writeFileSync(owner, 'elsewhere 1 1');
+    const spool = open();
+    expect(await spool.recover()).toEqual([]);
+    const silentSince = new Date(Date.now() - 130_000);
+    utimesSync(owner, silentSince, silentSince);
+    expect(await textsOf(spool, await spool.adopt())).toEqual(['left']);
+    await spool.close();
+  });
+
+  it('leaves another\'s spool alone while there is no room for it', async () => {
+    const first = open({ instance: 'other' });
+    for (let at = 0; at < 20; at += 1) first.append(Buffer.alloc(100_000), 0, 1);
+    await first.close();
+    const spool = open();
+    const own = Array.from({ length: 30 }, () => spool.append(Buffer.alloc(100_000), 0, 1));
+    expect(await spool.adopt()).toEqual([]);
+    for (const place of own) if (place !== undefined) spool.acknowledge(place, 1);
+    expect(await spool.adopt()).toHaveLength(20);
+    await spool.close();
   });
 
   it('keeps what it cannot write now, says so once, and writes it when it can', async () => {

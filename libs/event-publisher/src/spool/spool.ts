@@ -1,9 +1,9 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SpoolConfig } from '../events-schema.js';
 import type { PublisherLogger } from '../publisher-logger.js';
-import { claimDirectories, type ClaimedDirectory } from './claim-directory.js';
+import { claimAbandoned, claimOwn, heartbeatMs, segmentName, type ClaimedDirectory } from './claim-directory.js';
 import { recordHeaderBytes, scanSegment, toRecordHeader, type RecordPlace, type SegmentScan } from './segment-format.js';
 import { SegmentWriter } from './segment-writer.js';
 import { Segment } from './segment.js';
@@ -30,28 +30,31 @@ export interface SpoolOptions extends SpoolConfig {
   readonly onDropped: (segment: Segment) => void;
 }
 
-const segmentName = /^(\d{12})\.spool$/;
 const segmentBytesMax = 8 * 1024 ** 2;
 const unwrittenBytesMax = 16 * 1024 ** 2;
 
 /** Batches that wait on disk, in the order they were appended; survives the process (analytics/N3). */
 export class Spool {
   readonly #options: SpoolOptions;
-  readonly #directories: [ClaimedDirectory, ...ClaimedDirectory[]];
+  readonly #own: ClaimedDirectory;
+  /** Of dead processes, while what they left is sent. */
+  readonly #adopted: ClaimedDirectory[] = [];
+  readonly #heartbeat: NodeJS.Timeout;
   readonly #writer: SegmentWriter;
   readonly #segments: Segment[] = [];
-  #found: string[];
   #active: Segment | undefined;
+  readonly #firstNumber: number;
   #nextNumber: number;
   #bytes = 0;
 
-  /** Claims the directory and finds what earlier processes left. Throws when the directory cannot be used. */
+  /** Claims a directory of its own. Throws when it cannot be used. */
   constructor(options: SpoolOptions) {
     this.#options = options;
-    this.#directories = claimDirectories(options.directory, options.instance);
-    this.#found = this.#directories.flatMap(({ path }) => segmentsIn(path));
-    const numbers = segmentsIn(this.#directories[0].path).map((path) => Number(path.slice(-18, -6)));
-    this.#nextNumber = Math.max(0, ...numbers) + 1;
+    this.#own = claimOwn(options.directory, options.instance);
+    const numbers = segmentsIn(this.#own.path).map((path) => Number(path.slice(-18, -6)));
+    this.#firstNumber = Math.max(0, ...numbers) + 1;
+    this.#nextNumber = this.#firstNumber;
+    this.#heartbeat = setInterval(() => this.#beat(), heartbeatMs).unref();
     this.#writer = new SegmentWriter({ syncIntervalMs: 200, retryMs: 1_000, onHealth: (err) => this.#reportHealth(err) });
   }
 
@@ -60,26 +63,25 @@ export class Spool {
     return this.#bytes;
   }
 
-  /** Reads what earlier processes left, once: the good records of each segment, in order; damage is cut off or set aside. */
+  /** Takes over what the last process of this name left, and others that are dead. Call it once, before all else. */
   async recover(): Promise<RecoveredRecord[]> {
-    const recovered: RecoveredRecord[] = [];
-    const segments: Segment[] = [];
-    for (const path of this.#found) {
-      const scan = await this.#scan(path);
-      const segment = new Segment(path, false);
-      segment.bytes = segment.writtenBytes = scan.goodBytes;
-      for (const record of scan.records) {
-        segment.openRecords += 1;
-        segment.openEvents += record.count;
-        recovered.push({ ...record, place: { segment, offset: record.offset, length: record.length } });
+    const left = segmentsIn(this.#own.path).filter((path) => Number(path.slice(-18, -6)) < this.#firstNumber);
+    return [...(await this.#open(left)), ...(await this.adopt())];
+  }
+
+  /** Takes over what other dead processes left in the shared directory, as far as there is room for it. */
+  async adopt(): Promise<RecoveredRecord[]> {
+    const records: RecoveredRecord[] = [];
+    for (const directory of claimAbandoned(this.#options.directory)) {
+      const paths = segmentsIn(directory.path);
+      const bytes = paths.reduce((sum, path) => sum + statSync(path).size, 0);
+      if (paths.length === 0 || this.#bytes + bytes > this.#options.maxBytes) directory.release();
+      else {
+        this.#adopted.push(directory);
+        records.push(...(await this.#open(paths)));
       }
-      this.#bytes += segment.bytes;
-      if (segment.openRecords > 0) segments.push(segment);
-      else this.#writer.remove(segment);
     }
-    this.#found = [];
-    this.#segments.unshift(...segments);
-    return recovered;
+    return records;
   }
 
   /** Appends a batch. Undefined when the disk does not keep up: nothing is appended then. */
@@ -118,12 +120,39 @@ export class Spool {
 
   /** Puts everything on disk and gives the directory back. */
   async close(): Promise<void> {
+    clearInterval(this.#heartbeat);
     for (const segment of this.#segments.filter(({ openRecords }) => openRecords === 0)) this.#remove(segment);
     const isOnDisk = await this.#writer.close();
     const openEvents = this.#segments.reduce((sum, segment) => sum + segment.openEvents, 0);
     if (!isOnDisk) this.#options.logger.error({ events: openEvents }, 'events: the spool could not be written completely');
     for (const segment of this.#segments) await segment.close().catch(() => undefined);
-    for (const directory of this.#directories) directory.release();
+    for (const directory of [this.#own, ...this.#adopted]) directory.release();
+  }
+
+  /** Reads the good records of each segment, in order; damage is cut off or set aside. Theirs come before everything newer. */
+  async #open(paths: readonly string[]): Promise<RecoveredRecord[]> {
+    const recovered: RecoveredRecord[] = [];
+    const segments: Segment[] = [];
+    for (const path of paths) {
+      const scan = await this.#scan(path);
+      const segment = new Segment(path, false);
+      segment.bytes = segment.writtenBytes = scan.goodBytes;
+      for (const record of scan.records) {
+        segment.openRecords += 1;
+        segment.openEvents += record.count;
+        recovered.push({ ...record, place: { segment, offset: record.offset, length: record.length } });
+      }
+      this.#bytes += segment.bytes;
+      if (segment.openRecords > 0) segments.push(segment);
+      else this.#writer.remove(segment);
+    }
+    this.#segments.unshift(...segments);
+    return recovered;
+  }
+
+  #beat(): void {
+    this.#own.beat();
+    for (const directory of this.#adopted) directory.beat();
   }
 
   #segmentFor(byteLength: number): Segment {
@@ -132,7 +161,7 @@ export class Spool {
     const last = this.#active;
     const name = `${String(this.#nextNumber).padStart(12, '0')}.spool`;
     this.#nextNumber += 1;
-    this.#active = new Segment(join(this.#directories[0].path, name), true);
+    this.#active = new Segment(join(this.#own.path, name), true);
     this.#segments.push(this.#active);
     if (last?.openRecords === 0) this.#remove(last);
     return this.#active;
