@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { CliError } from './cli-error.js';
 import { addConfigCommand } from './commands/config.js';
 import { addKeysCommand } from './commands/keys.js';
+import { addReplayCommand } from './commands/replay.js';
 import { addStatsCommand } from './commands/stats.js';
 import { addTokenCommand } from './commands/token.js';
 import { addUpCommand } from './commands/up.js';
@@ -32,7 +33,7 @@ export function createProgram(terminal: Terminal): Command {
     .helpCommand(false)
     .showHelpAfterError('(see --help)')
     .addHelpText('after', helpFooter);
-  for (const add of [addUpCommand, addConfigCommand, addKeysCommand, addTokenCommand, addStatsCommand]) add(program, terminal);
+  for (const add of [addUpCommand, addConfigCommand, addKeysCommand, addTokenCommand, addStatsCommand, addReplayCommand]) add(program, terminal);
   for (const command of withChildren(program)) {
     command.exitOverride().configureOutput({ writeOut: (text) => terminal.out(text.trimEnd()), writeErr: (text) => terminal.err(text.trimEnd()) });
   }

@@ -70,7 +70,7 @@ async function sendOne(pool: Pool, entry: LogEntry, { options, tally, address }:
 function toRequest(entry: LogEntry, options: SendOptions, address: string): Dispatcher.RequestOptions {
   const status = entry.status >= 500 ? 200 : entry.status;
   return {
-    method: entry.method as Dispatcher.HttpMethod,
+    method: entry.method,
     path: `${options.pathPrefix}${entry.target}`,
     headers: {
       'x-forwarded-for': address,
