@@ -1,3 +1,4 @@
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { credentials } from '@grpc/grpc-js';
 import { RateLimitServiceClient, Reason, type Check, type Decision, type Event, type StreamChecksResponse } from '@tidegate/grpc';
 import { buildCheck, createLimiterClient } from '@tidegate/limiter-client';
@@ -46,6 +47,25 @@ async function startReplica(url: string, extra: object = {}) {
   cleanups.push(() => running.close());
   const told = () => events.map(({ kind }) => (kind?.$case === 'lifecycle' ? kind.value.what : ''));
   return { ...running, target: formatAddress(running.address ?? loopback), told };
+}
+
+/** A way to the store that can swallow everything on its open connections without closing them. */
+async function startPath(port: number): Promise<{ port: number; swallow: () => void }> {
+  const sockets: Socket[] = [];
+  const server = createServer((client) => {
+    const store = connect(port, '127.0.0.1');
+    client.pipe(store).pipe(client);
+    for (const socket of [client, store]) sockets.push(socket.on('error', () => socket.destroy()));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  cleanups.push(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  const swallow = (): void => {
+    for (const socket of sockets.splice(0)) socket.unpipe().removeAllListeners('data').resume();
+  };
+  return { port: (server.address() as AddressInfo).port, swallow };
 }
 
 const check = (policy = 'hourly', extra: Partial<Check> = {}) => buildCheck(policy, { client: 'alice' }, extra);
@@ -141,6 +161,28 @@ describe.skipIf(!has('redis'))('a store that goes away', () => {
       expect(await link.check(check('hourly', { cost: 34 }))).toMatchObject({ allowed: false, reason: Reason.LIMIT_EXCEEDED, retryAfterMs: 1_000 });
       expect((await askMany(() => link.check(check()), 60)).admitted).toBe(33);
     }
+  });
+
+  it('limiter/F3: a connection whose other end is gone without a word is opened anew', async () => {
+    const redis = await redisServer();
+    const path = await startPath(redis.port);
+    const { link } = await startReplica(`redis://127.0.0.1:${path.port}`);
+    expect(await link.check(check())).toMatchObject({ degraded: false });
+    path.swallow();
+    await expect.poll(async () => (await link.check(check())).degraded).toBe(true);
+    await expect.poll(async () => (await link.check(check('hourly', { cost: 0 }))).degraded, { timeout: 6_000 }).toBe(false);
+  });
+
+  it('limiter/F2: exact within a second after a freeze longer than any timeout', async () => {
+    const redis = await redisServer();
+    const { link } = await startReplica(redis.url);
+    redis.signal('SIGSTOP');
+    await expect.poll(async () => (await link.check(check())).degraded).toBe(true);
+    await sleep(3_500);
+    redis.signal('SIGCONT');
+    const start = performance.now();
+    await expect.poll(async () => (await link.check(check('hourly', { cost: 0 }))).degraded, { interval: 20, timeout: 3_000 }).toBe(false);
+    expect(performance.now() - start).toBeLessThan(1_000);
   });
 
   it('limiter/F4: past 1,024 open checks on a stream the next are OVERLOADED at once, and the rest is answered', async () => {

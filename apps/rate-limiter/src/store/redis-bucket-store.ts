@@ -58,7 +58,7 @@ class ScriptStore implements RedisBucketStore {
     this.#nowUs = nowUs;
     // ioredis gives up for good when Sentinel reports a failover while it is asking for the master: begin again.
     redis.on('end', () => {
-      if (!this.#isClosed) this.#reconnect = setTimeout(() => redis.connect().catch(() => undefined), reconnectMs);
+      if (!this.#isClosed) this.#reconnect = setTimeout(() => void redis.connect().catch(() => undefined), reconnectMs);
     });
   }
 

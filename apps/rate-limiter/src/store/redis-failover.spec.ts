@@ -15,6 +15,7 @@ describe.skipIf(!has('redis'))('redis bucket store behind Sentinel', () => {
   let replica: RedisServer;
   let sentinel: RunningProcess;
   let operator: Redis;
+  let watch: Redis;
   let store: RedisBucketStore;
   const folder = mkdtempSync(join(tmpdir(), 'tidegate-sentinel-'));
 
@@ -29,13 +30,13 @@ describe.skipIf(!has('redis'))('redis bucket store behind Sentinel', () => {
     sentinel = startProcess(findRedisServer() as string, [file, '--sentinel']);
     store = createRedisBucketStore({ mode: 'sentinel', url: `redis+sentinel://127.0.0.1:${port}/main` });
     await vi.waitUntil(() => store.isConnected, { timeout: 10_000 });
-    const watch = new Redis({ port });
+    watch = new Redis({ port });
     await vi.waitUntil(async () => (await watch.info('sentinel')).includes('slaves=1'), { timeout: 15_000, interval: 100 });
-    watch.disconnect();
   });
   afterAll(async () => {
     await store.close();
     operator.disconnect();
+    watch.disconnect();
     await sentinel.stop(1_000);
     await replica.stop();
     await master.stop();
@@ -47,7 +48,8 @@ describe.skipIf(!has('redis'))('redis bucket store behind Sentinel', () => {
     for (let spent = 0; spent < 10; spent += 1) await take();
     await vi.waitUntil(async () => (await operator.dbsize()) === 1);
     await master.kill();
-    await vi.waitUntil(async () => (await operator.info('replication')).includes('role:master'), { timeout: 15_000, interval: 20 });
+    const named = async (): Promise<unknown> => watch.sentinel('GET-MASTER-ADDR-BY-NAME', 'main');
+    await vi.waitUntil(async () => String(await named()).endsWith(String(replica.port)), { timeout: 15_000, interval: 20 });
     const promotedAtMs = performance.now();
     const taken = await vi.waitUntil(() => take().catch(() => undefined), { timeout: 5_000, interval: 20 });
     expect(performance.now() - promotedAtMs).toBeLessThan(1_000);

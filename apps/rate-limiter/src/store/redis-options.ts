@@ -6,6 +6,8 @@ export type ConnectionOptions = Omit<RedisOptions, 'replyMapping'>;
 const connectTimeoutMs = 1_000;
 const sentinelPortDefault = 26_379;
 const reconnectMsMax = 250;
+/** A connection that owes a reply for this long is given up: the other end may be gone without a word. */
+const silentMsMax = 2_000;
 
 /** The connection options of the bucket store for an address of tidegate.yaml (limiter/F3): nothing is ever sent twice. */
 export function toRedisOptions({ mode, url }: { mode: 'single' | 'sentinel'; url: string }): ConnectionOptions {
@@ -19,6 +21,7 @@ const safeOptions: ConnectionOptions = {
   maxRetriesPerRequest: 0,
   enableAutoPipelining: false,
   connectTimeout: connectTimeoutMs,
+  socketTimeout: silentMsMax,
   connectionName: 'tidegate-limiter',
   retryStrategy: (attempt) => Math.min(attempt * 50, reconnectMsMax) + Math.floor(Math.random() * 50),
   // A replica that was the master, or one still loading: connect anew (Sentinel then names the new master), send nothing again.
