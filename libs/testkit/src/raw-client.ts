@@ -54,6 +54,15 @@ export class RawClient {
     await this.until(() => this.finals.length >= count);
   }
 
+  /** Sends the requests one after another, each when the one before was answered. */
+  async untilAnswersTo(...requests: string[]): Promise<void> {
+    for (const request of requests) {
+      const due = this.finals.length + 1;
+      this.write(request);
+      await this.untilAnswers(due);
+    }
+  }
+
   /** Resolves when the condition holds after something was received, or the connection closed. */
   async until(condition: () => boolean): Promise<void> {
     while (!condition() && !this.isClosed) await new Promise<void>((resolve) => this.#waiting.push(resolve));
