@@ -48,7 +48,7 @@ describe.skipIf(!has('redis'))('redis bucket store behind Sentinel', () => {
     for (let spent = 0; spent < 10; spent += 1) await take();
     await vi.waitUntil(async () => (await operator.dbsize()) === 1);
     await master.kill();
-    const named = async (): Promise<unknown> => watch.sentinel('GET-MASTER-ADDR-BY-NAME', 'main');
+    const named = async (): Promise<unknown> => watch.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', 'main');
     await vi.waitUntil(async () => String(await named()).endsWith(String(replica.port)), { timeout: 15_000, interval: 20 });
     const promotedAtMs = performance.now();
     const taken = await vi.waitUntil(() => take().catch(() => undefined), { timeout: 5_000, interval: 20 });
