@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { reachable, type TidegateConfig } from '@tidegate/config';
-import { compileRoutes, matchRoute } from '@tidegate/routing';
+import { compileRoutes, matchRoute, normaliseTarget, strictTargetRules } from '@tidegate/routing';
 import { formatAddress } from '@tidegate/units';
 import type { Command } from 'commander';
 import { CliError } from '../cli-error.js';
@@ -10,7 +10,7 @@ import { awaitAnalytics } from '../replay/await-analytics.js';
 import { boundOf, findOverBound, type BoundLimit, type ReplayFault } from '../replay/check-bounds.js';
 import type { LogEntry } from '../replay/log-entry.js';
 import { createProgressBar } from '../replay/progress-bar.js';
-import { readLog, type RecordedLog } from '../replay/read-log.js';
+import { readLog, type ReadLogOptions, type RecordedLog } from '../replay/read-log.js';
 import { buildReport, formatReport, isKept } from '../replay/replay-report.js';
 import { sendLog } from '../replay/send-log.js';
 import type { Tally } from '../replay/tally.js';
@@ -64,7 +64,7 @@ async function runReplay(options: ReplayOptions, terminal: Terminal): Promise<vo
   const settings = parseSettings(options, config);
   const { adminToken } = openSecrets(config);
   const limits = limitsOf(config, settings.prefix);
-  const log = await openLog(options.log, settings.limit);
+  const log = await openLog(options.log, { limit: settings.limit, findProblem: createTargetCheck(config, settings.prefix) });
   const run = randomBytes(6).toString('hex');
   const tally = await send(log.entries, settings, run);
   const bound = boundOf(limits, tally.spanMs, settings.fault);
@@ -115,10 +115,19 @@ function parseNumber(name: string, text: string, [min, max]: readonly [number, n
   throw new CliError(`${name}: expected a number from ${min} to ${max}, got "${text}"`, exitCodes.usage);
 }
 
-async function openLog(file: string, limit: number): Promise<RecordedLog> {
+/** Heads that the replay listener refuses get a fresh request id, so no one could say which line they were (gateway/H1). */
+function createTargetCheck({ listeners }: TidegateConfig, prefix: string): (target: string) => string | undefined {
+  const rules = listeners.replay ?? strictTargetRules;
+  return (target) => {
+    const normalised = normaliseTarget(`${prefix}${target}`, rules);
+    return 'problem' in normalised ? normalised.problem : undefined;
+  };
+}
+
+async function openLog(file: string, readOptions: ReadLogOptions): Promise<RecordedLog> {
   let log: RecordedLog;
   try {
-    log = await readLog(file, limit);
+    log = await readLog(file, readOptions);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     throw new CliError(`cannot read ${file}: ${code ?? (error as Error).message}`, exitCodes.usage, { cause: error });

@@ -68,14 +68,19 @@ describe('ClientAddresses', () => {
 });
 
 describe('readLog', () => {
+  const all = { limit: 100, findProblem: (target: string) => (target === '/bad' ? 'it is bad' : undefined) };
+
   it('orders by time, keeps equal times in file order, counts what it skips and stops at the limit', async () => {
     const at = (second: number, path: string): string => `1.2.3.4 - - [17/May/2015:10:05:0${second} +0000] "GET ${path} HTTP/1.1" 200 1`;
     const file = join(mkdtempSync(join(tmpdir(), 'tidegate-log-')), 'a.log');
-    writeFileSync(file, [at(3, '/c'), at(1, '/a'), 'x', at(1, '/b'), ''].join('\n'));
-    const log = await readLog(file, 100);
+    writeFileSync(file, [at(3, '/c'), at(1, '/a'), 'x', at(1, '/b'), at(1, '/bad'), ''].join('\n'));
+    const log = await readLog(file, all);
     expect(log.entries.map(({ target }) => target)).toEqual(['/a', '/b', '/c']);
-    expect(log.skipped).toEqual([{ line: 3, reason: 'not a line of the Common or Combined Log Format' }]);
-    expect((await readLog(file, 1)).entries).toHaveLength(1);
-    await expect(readLog(`${file}.none`, 1)).rejects.toThrow('ENOENT');
+    expect(log.skipped).toEqual([
+      { line: 3, reason: 'not a line of the Common or Combined Log Format' },
+      { line: 5, reason: 'the gateway refuses the target: it is bad' },
+    ]);
+    expect((await readLog(file, { ...all, limit: 1 })).entries).toHaveLength(1);
+    await expect(readLog(`${file}.none`, all)).rejects.toThrow('ENOENT');
   });
 });
