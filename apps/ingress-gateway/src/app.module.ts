@@ -6,6 +6,7 @@ import { createLimiterClient, type LimiterLink } from '@tidegate/limiter-client'
 import type { Observability } from '@tidegate/observability';
 import type { Pipeline } from '@tidegate/pipeline';
 import { compileTrustedProxies, createNetworkEgressLink, type EgressLink } from '@tidegate/proxy';
+import { compilePolicies } from '@tidegate/rate-limit';
 import type { Clock } from '@tidegate/units';
 import type { IngressGatewayConfig, IngressGatewaySecrets } from './config.js';
 import { openAuthenticator, type OpenedAuthenticator } from './open-authenticator.js';
@@ -55,7 +56,11 @@ export class AppModule {
       { provide: tokens.authenticator, useFactory: () => openAuthenticator({ config, observability, clock }) },
       {
         provide: tokens.limiterLink,
-        useFactory: () => limiterLink ?? createLimiterClient({ targets: targets.limiter, clientGroup: 'ingress', instance, clock, logger }),
+        useFactory: () => {
+          if (limiterLink !== undefined) return limiterLink;
+          const policies = compilePolicies(config.limiter, config.configVersion);
+          return createLimiterClient({ targets: targets.limiter, tls: config.links.limiterTls, clientGroup: 'ingress', instance, clock, logger, policies: () => policies });
+        },
       },
       { provide: tokens.egressLink, useFactory: () => egressLink ?? createNetworkEgressLink({ targets: targets.egress, clock }) },
       { provide: tokens.events, useFactory: () => createIngressEvents({ publisher, instance, configVersion: () => config.configVersion, clock }) },

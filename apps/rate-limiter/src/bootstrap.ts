@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import type { ServerCredentials } from '@grpc/grpc-js';
+import { ServerCredentials } from '@grpc/grpc-js';
 import type { DynamicModule, INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { MicroserviceOptions } from '@nestjs/microservices';
@@ -11,6 +11,7 @@ import type { PolicySet } from '@tidegate/rate-limit';
 import { systemClock, type Clock, type ListenAddress } from '@tidegate/units';
 import { HealthImplementation } from 'grpc-health-check';
 import { AppModule } from './app.module.js';
+import { createServerTls } from './certificate-files.js';
 import { CheckLimit } from './check-limit.js';
 import type { RateLimiterConfig, RateLimiterSecrets } from './config.js';
 import { DirectLink } from './direct-link.js';
@@ -32,8 +33,6 @@ export interface BootstrapOptions {
   readonly observability: Observability;
   readonly publisher: Pick<EventPublisher, 'publish'>;
   readonly clock?: Clock;
-  /** TLS or mTLS of the gRPC port (limiter/P9); plain text without. */
-  readonly credentials?: ServerCredentials;
   /** Start the ops server too; in one process another app's server shows everything. */
   readonly ops: boolean;
   /** Serve gRPC; without, only the link in this process answers. */
@@ -64,7 +63,9 @@ export async function bootstrap(options: BootstrapOptions): Promise<RunningLimit
   const store = await openStore(config.limiter.store, { clock, logger: observability.logger });
   const module = AppModule.create({ config, observability, clock, store, onStoreChange: (what, detail) => events.lifecycle(what, detail) });
   const grpcHealth = new HealthImplementation({ '': 'NOT_SERVING', [serviceName]: 'NOT_SERVING' });
-  const server = options.listen ? new DecisionServer({ address: config.listeners.limiter.address, credentials: options.credentials, health: grpcHealth }) : undefined;
+  const { address, tls } = config.listeners.limiter;
+  const credentials = tls === undefined ? ServerCredentials.createInsecure() : createServerTls(tls, observability.logger);
+  const server = options.listen ? new DecisionServer({ address, credentials, health: grpcHealth }) : undefined;
   const app = await startApp(module, server);
   await app.get(StoreGuard).start();
   const ops = options.ops ? await startOps({ address: config.listeners.ops.address, observability, adminToken: secrets.adminToken }) : undefined;
@@ -75,7 +76,7 @@ export async function bootstrap(options: BootstrapOptions): Promise<RunningLimit
   let closing: Promise<void> | undefined;
   return {
     link: app.get(DirectLink),
-    address: server === undefined ? undefined : { host: config.listeners.limiter.address.host, port: server.port },
+    address: server === undefined ? undefined : { host: address.host, port: server.port },
     replacePolicies: (policySet) => {
       app.get(PolicySnapshot).replace(policySet);
       events.configAccepted(policySet.configVersion);

@@ -1,12 +1,13 @@
 import type { LimiterConfig } from '@tidegate/rate-limit';
 import type { ListenAddress } from '@tidegate/units';
+import type { ServerTlsFiles } from './certificate-files.js';
 
 /** The parts of the one configuration that this app uses. */
 export interface RateLimiterConfig {
   readonly limiter: LimiterConfig;
   readonly configVersion: string;
   readonly listeners: {
-    readonly limiter: { readonly address: ListenAddress };
+    readonly limiter: { readonly address: ListenAddress; readonly tls?: ServerTlsFiles | undefined };
     readonly ops: { readonly address: ListenAddress };
   };
 }

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { Server, type ServerCredentials } from '@grpc/grpc-js';
 import { loadFileDescriptorSetFromBuffer, loadSync, type PackageDefinition } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { ServerGrpc, type GrpcOptions } from '@nestjs/microservices';
@@ -29,7 +29,7 @@ const channelOptions = {
 
 export interface DecisionServerOptions {
   readonly address: ListenAddress;
-  readonly credentials: ServerCredentials | undefined;
+  readonly credentials: ServerCredentials;
   readonly health: HealthImplementation;
 }
 
@@ -53,7 +53,7 @@ export class DecisionServer extends ServerGrpc {
     };
     super(options);
     this.#address = address;
-    this.#credentials = credentials ?? ServerCredentials.createInsecure();
+    this.#credentials = credentials;
     this.port = address.port;
   }
 

@@ -70,6 +70,7 @@ export class StoreGuard {
     if (this.#heartbeat === undefined) return;
     try {
       await this.#probe();
+      await this.#warnOfEviction();
     } catch (error) {
       this.health.degrade((error as Error).message);
     }
@@ -79,6 +80,12 @@ export class StoreGuard {
   async close(): Promise<void> {
     this.health.close();
     await this.#heartbeat?.stop();
+  }
+
+  /** An evicted bucket is a full one (limiter/B10). */
+  async #warnOfEviction(): Promise<void> {
+    const policy = await this.#options.shared?.buckets.evictionPolicy();
+    if (policy !== 'noeviction') this.#options.logger.warn({ policy }, 'Redis may evict buckets, which makes them full: set maxmemory-policy noeviction');
   }
 
   /** Both connections must work: the one that decides and takes writes, and the one that counts replicas. */

@@ -18,6 +18,11 @@ const hostPort = () =>
 export const linksSchema = z.strictObject({
   limiter: z.array(hostPort()).min(1).max(64).optional(),
   egress: z.array(originUrl()).min(1).max(64).optional(),
+  /** Where the limiters speak TLS: who signed their certificates, and the gateway's own where they ask for one. PEM files. */
+  limiterTls: z
+    .strictObject({ caFile: z.string().min(1), certFile: z.string().min(1).optional(), keyFile: z.string().min(1).optional() })
+    .refine(({ certFile, keyFile }) => (certFile === undefined) === (keyFile === undefined), 'certFile and keyFile belong together')
+    .optional(),
 });
 
 /** Roles of the demo services. */

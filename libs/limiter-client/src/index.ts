@@ -16,3 +16,4 @@ export {
   type LimiterLink,
   type OnLimiterFailure,
 } from './limiter-link.js';
+export type { ClientTlsFiles } from './replica-lane.js';

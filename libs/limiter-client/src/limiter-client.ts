@@ -1,4 +1,4 @@
-import { Metadata, type ChannelCredentials, type ServiceError } from '@grpc/grpc-js';
+import { Metadata, type ServiceError } from '@grpc/grpc-js';
 import type { Check, CheckLimitResponse, Decision } from '@tidegate/grpc';
 import type { PolicySet } from '@tidegate/rate-limit';
 import { systemClock, type Clock } from '@tidegate/units';
@@ -9,7 +9,7 @@ import { effectiveTimeoutMs, type CheckOptions, type LimiterLink, type OnLimiter
 import { errorTrailer, toLimiterError, type LimiterError } from './limiter-error.js';
 import { LocalLimits } from './local-limits.js';
 import { PendingCheck, type PendingCheckOwner } from './pending-check.js';
-import { Channels, ReplicaLane } from './replica-lane.js';
+import { Channels, ReplicaLane, type ClientTlsFiles } from './replica-lane.js';
 import { StreamCall, type StreamCallOwner } from './stream-call.js';
 
 const wheelTickMs = 5;
@@ -50,7 +50,8 @@ export interface LimiterClientOptions {
   readonly onLimiterFailure?: OnLimiterFailure;
   /** Streams to keep open, spread over the targets; default 2. */
   readonly streams?: number;
-  readonly credentials?: ChannelCredentials;
+  /** TLS to the limiters, mTLS with a certificate of one's own; plain text without. PEM files, read once. */
+  readonly tls?: ClientTlsFiles | undefined;
   /** The policies, where the caller has the limiter's configuration: `local` then keeps every limit by its own key, also before the first decision. */
   readonly policies?: () => PolicySet;
   readonly clock?: Clock;
@@ -95,7 +96,7 @@ class StreamingClient implements LimiterClient, PendingCheckOwner, StreamCallOwn
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#local = new LocalLimits(this.#clock, options.policies);
-    this.#channels = new Channels(options.targets, options.credentials);
+    this.#channels = new Channels(options.targets, options.tls);
     this.#wheel = new DeadlineWheel(wheelTickMs, () => this.#clock.monotonicMs());
     this.#stats = { sent: 0, messages: 0, decided: 0, denyCached: 0, limiterDown: 0, timedOut: 0, lost: 0, reconnects: 0, openStreams: 0, groupSize: 1 };
     this.#awaySinceMs = this.#clock.monotonicMs();

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { credentials, type ChannelCredentials, type ClientOptions } from '@grpc/grpc-js';
 import { RateLimitServiceClient } from '@tidegate/grpc';
 import type { StreamCall } from './stream-call.js';
@@ -17,15 +18,29 @@ const channelOptions: ClientOptions = {
   'grpc.keepalive_timeout_ms': 5_000,
 };
 
+/** What a client of limiters with TLS needs, as PEM files. */
+export interface ClientTlsFiles {
+  /** Who signed the limiters' certificates. */
+  readonly caFile: string;
+  /** The client's own certificate and key, where the limiters ask for one. */
+  readonly certFile?: string | undefined;
+  readonly keyFile?: string | undefined;
+}
+
+function readCredentials({ caFile, certFile, keyFile }: ClientTlsFiles): ChannelCredentials {
+  if (certFile === undefined || keyFile === undefined) return credentials.createSsl(readFileSync(caFile));
+  return credentials.createSsl(readFileSync(caFile), readFileSync(keyFile), readFileSync(certFile));
+}
+
 /** One gRPC channel per target, made when first used. A target that names several addresses is used round robin. */
 export class Channels {
   readonly #clients = new Map<string, RateLimitServiceClient>();
   readonly #targets: readonly string[];
   readonly #credentials: ChannelCredentials;
 
-  constructor(targets: readonly string[], channelCredentials: ChannelCredentials = credentials.createInsecure()) {
+  constructor(targets: readonly string[], tls: ClientTlsFiles | undefined) {
     this.#targets = targets;
-    this.#credentials = channelCredentials;
+    this.#credentials = tls === undefined ? credentials.createInsecure() : readCredentials(tls);
   }
 
   /** The channel for the n-th attempt. */

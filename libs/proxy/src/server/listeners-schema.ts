@@ -16,6 +16,9 @@ const clientListener = (fallback: string) =>
 
 const internalListener = (fallback: string) => z.strictObject({ address: addressOr(fallback) }).prefault({});
 
+/** TLS of the limiter's gRPC port as PEM files; with `clientCaFile` its callers must show a certificate (limiter/P9). */
+const limiterTls = z.strictObject({ certFile: z.string().min(1), keyFile: z.string().min(1), clientCaFile: z.string().min(1).optional() });
+
 /** Schema of `listeners`: who listens where, and whom it believes (gateway/H4, H5). */
 export const listenersSchema = z
   .strictObject({
@@ -23,7 +26,7 @@ export const listenersSchema = z
     /** For recorded traffic; absent unless configured, refused in production. */
     replay: clientListener('127.0.0.1:8081').optional(),
     egress: internalListener('127.0.0.1:8090'),
-    limiter: internalListener('127.0.0.1:50051'),
+    limiter: z.strictObject({ address: addressOr('127.0.0.1:50051'), tls: limiterTls.optional() }).prefault({}),
     analytics: internalListener('127.0.0.1:8085'),
     /** Of all apps in one process; apart, each has its own. */
     ops: z
