@@ -1,5 +1,13 @@
 // Serving: from a client, or the tier before, to the pipeline.
-export { isForwardedField, resolveClientAddress, writeForwardedFields, type ClientAddress, type ClientAddressQuery, type ClientAddressSource, type ForwardedHop } from './client-address.js';
+export {
+  isForwardedField,
+  resolveClientAddress,
+  writeForwardedFields,
+  type ClientAddress,
+  type ClientAddressQuery,
+  type ClientAddressSource,
+  type ForwardedHop,
+} from './client-address.js';
 export { identifyRequest, newRequestId, type IdentifiedExchange, type IdentifyRequestOptions } from './identify-request.js';
 export { rescueErrors, type RescuedExchange, type RescueErrorsOptions } from './rescue-errors.js';
 export { isReservedField, reservedFields } from './reserved-fields.js';
@@ -36,6 +44,7 @@ export { isRepeatable, mayRetry } from './forward/may-retry.js';
 export {
   originUrl,
   servicesSchema,
+  streamIdleMs,
   type BreakerConfig,
   type HealthCheckConfig,
   type OutlierConfig,

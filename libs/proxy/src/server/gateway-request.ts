@@ -1,5 +1,5 @@
 import { IncomingMessage } from 'node:http';
-import { connectionOf } from './gateway-socket.js';
+import { ownerOf } from './gateway-socket.js';
 import { readRequestFields, type RequestFields } from './request-fields.js';
 
 // What Node itself asks of `headers` before it hands a request over: is there a body, is there an expectation.
@@ -16,7 +16,7 @@ export class GatewayRequest extends IncomingMessage {
   bodyBytes = 0;
 
   get headFields(): RequestFields {
-    this.#read ??= readRequestFields(this.rawHeaders, connectionOf(this.socket).fieldRules);
+    this.#read ??= readRequestFields(this.rawHeaders, ownerOf(this.socket).fieldRules);
     return this.#read;
   }
 

@@ -1,5 +1,5 @@
 import { Fault } from '@tidegate/fault';
-import { compose, fieldValues, type Stage } from '@tidegate/pipeline';
+import { compose, type Stage } from '@tidegate/pipeline';
 import { fakeClock, RawClient } from '@tidegate/testkit';
 import { afterEach, describe, expect, it } from 'vitest';
 import { identifyRequest } from '../identify-request.js';

@@ -7,7 +7,7 @@ import type { Clock, ListenAddress } from '@tidegate/units';
 import { ClientConnection } from './client-connection.js';
 import { FlushQueue } from './flush-queue.js';
 import { GatewayRequest } from './gateway-request.js';
-import { connectionOf, ownSocket } from './gateway-socket.js';
+import { ownerOf, ownSocket } from './gateway-socket.js';
 import type { ExchangeParts, HttpExchange } from './http-exchange.js';
 import type { DrainConfig } from './listeners-schema.js';
 import type { ParserError, Refusal } from './refusal.js';
@@ -148,6 +148,7 @@ export class GatewayServer<E extends HttpExchange> {
       insecureHTTPParser: false,
       // Empty requests are most: they skip the life cycle of a stream that nobody reads.
       optimizeEmptyRequests: true,
+      // Every request is HTTP to its end; routes that upgrade come with the stage that tunnels them.
       shouldUpgradeCallback: () => false,
       maxHeaderSize: limits.requestLineBytesMax + limits.fieldBytesMax,
       headersTimeout: limits.headerTimeoutMs,
@@ -158,20 +159,17 @@ export class GatewayServer<E extends HttpExchange> {
       keepAlive: true,
       keepAliveInitialDelay: 60_000,
     };
-    const http = createServer(options as never) as Server;
+    const http: Server = createServer(options as never);
     // Every field is counted by us; Node would drop those above its bound without a word.
     http.maxHeadersCount = 0;
-    const take = (request: GatewayRequest, response: ServerResponse) =>
-      connectionOf<ClientConnection<E>>(request.socket).accept(request, response);
+    const connectionOf = (socket: Duplex) => ownerOf(socket as Socket) as ClientConnection<E>;
+    const take = (request: GatewayRequest, response: ServerResponse) => connectionOf(request.socket).accept(request, response);
     http.on('connection', (socket: Socket) => this.#connected(socket));
     http.on('request', take as never);
     http.on('checkContinue', take as never);
     http.on('checkExpectation', take as never);
-    http.on('connect', (request: GatewayRequest, socket: Duplex) =>
-      connectionOf<ClientConnection<E>>(socket as Socket).refuseConnect(request.url ?? ''));
-    http.on('upgrade', (_request: GatewayRequest, socket: Duplex) => socket.destroy());
-    http.on('clientError', (error: ParserError, socket: Duplex) =>
-      connectionOf<ClientConnection<E>>(socket as Socket).parserFailed(error));
+    http.on('connect', (request, socket: Duplex) => connectionOf(socket).refuseConnect(request.url ?? ''));
+    http.on('clientError', (error: ParserError, socket: Duplex) => connectionOf(socket).parserFailed(error));
     return http;
   }
 

@@ -16,6 +16,6 @@ export function ownSocket(socket: Socket, connection: SocketOwner): void {
 }
 
 /** The connection a socket was tied to. */
-export function connectionOf<C extends SocketOwner>(socket: Socket): C {
-  return (socket as OwnedSocket)[owner] as C;
+export function ownerOf(socket: Socket): SocketOwner {
+  return (socket as Required<OwnedSocket>)[owner];
 }
