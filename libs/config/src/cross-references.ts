@@ -1,7 +1,7 @@
 import type { ConfigProblem } from './config-error.js';
 import { suggest } from './did-you-mean.js';
 import type { ParsedParts } from './load-config.js';
-import { nodeAt, problemAt, type SourceNode, type SourcePath } from './source-tree.js';
+import { formatPath, nodeAt, problemAt, type SourceNode, type SourcePath } from './source-tree.js';
 
 /** What no schema of one part can see: names that another part defines, and ports that two parts want. */
 export function findCrossProblems(tree: SourceNode, parts: ParsedParts): ConfigProblem[] {
@@ -39,7 +39,7 @@ function findSharedAddresses(tree: SourceNode): ConfigProblem[] {
     const [, host, port] = (node?.kind === 'scalar' && typeof node.value === 'string' && /^(.+):(\d+)$/.exec(node.value)) || [];
     if (node === undefined || host === undefined || port === undefined || Number(port) === 0) continue;
     const other = taken.find((one) => one.port === port && overlaps(one.host, host));
-    if (other !== undefined) problems.push(problemAt(node.place, path, `${host}:${port} is already taken by ${other.path.join('.')}; give one of them another port`));
+    if (other !== undefined) problems.push(problemAt(node.place, path, `${host}:${port} is already taken by ${formatPath(other.path)}; give one of them another port`));
     taken.push({ host, port, path });
   }
   return problems;
@@ -75,7 +75,7 @@ function findMissingAttributes(tree: SourceNode, { limiter, routes }: ParsedPart
 }
 
 function notSent(attribute: string, route: string): string {
-  return `route "${route}" uses this policy, and the gateway sends no attribute "${attribute}"${suggest(attribute, sentAttributes)} Or give it a default: {${attribute}|none}`;
+  return `route "${route}" uses this policy, and a gateway does not send "${attribute}": give it a default such as {${attribute}|none}, or use another${suggest(attribute, sentAttributes)}`;
 }
 
 function missingIn(template: string): string[] {

@@ -3,7 +3,7 @@ export function suggest(word: string, known: readonly string[]): string {
   const nearest = nearestOf(word, known);
   if (nearest !== undefined) return `, did you mean "${nearest}"?`;
   if (known.length === 0) return '; none is defined';
-  const shown = known.slice(0, 12).map((one) => `"${one}"`);
+  const shown = known.slice(0, 12);
   return `; known: ${shown.join(', ')}${known.length > shown.length ? ', ...' : ''}`;
 }
 

@@ -26,7 +26,7 @@ export function parseYaml(source: YamlSource): ParsedYaml {
   const document = parseDocument(source.text, { lineCounter: lines, prettyErrors: false, stringKeys: true, uniqueKeys: true });
   const reader = new TreeReader(source, document, lines);
   for (const { message, pos } of [...document.errors, ...document.warnings]) {
-    reader.problem(reader.placeAt(pos[0]), [], plainYamlMessages[message] ?? message);
+    reader.problem(reader.placeAt(pos[0]), [], toPlainMessage(message));
   }
   if (document.contents === null) {
     if (reader.problems.length === 0) reader.problem(reader.placeAt(0), [], 'the file is empty; it needs at least "version: 1"');
@@ -38,6 +38,11 @@ export function parseYaml(source: YamlSource): ParsedYaml {
     if (!(error instanceof TreeTooLarge)) throw error;
     return { tree: undefined, problems: [...reader.problems, error.problem] };
   }
+}
+
+function toPlainMessage(message: string): string {
+  const tag = /^Unresolved tag: (.+)$/.exec(message)?.[1];
+  return tag === undefined ? (plainYamlMessages[message] ?? message) : `the tag ${tag} means nothing here; write the value without it`;
 }
 
 const plainYamlMessages: Readonly<Record<string, string>> = {

@@ -35,6 +35,8 @@ interface Origin {
   /** Files whose `include` led here, outermost first. */
   readonly chain: readonly string[];
   readonly namedAt: Place;
+  /** As the include has it. */
+  readonly namedAs?: string | undefined;
 }
 
 class ConfigReader {
@@ -47,7 +49,7 @@ class ConfigReader {
   }
 
   read(file: string, origin: Origin): SourceNode | undefined {
-    const text = this.#readText(file, origin.namedAt);
+    const text = this.#readText(file, origin);
     if (text === undefined) return undefined;
     const { tree, problems } = parseYaml({ file, text, substitute: createSubstitute({ env: this.#env, directory: dirname(file) }) });
     this.problems.push(...problems);
@@ -70,27 +72,26 @@ class ConfigReader {
     const path = node.kind === 'scalar' && typeof node.value === 'string' ? node.value : undefined;
     const file = path === undefined || isAbsolute(path) ? path : join(directory, path);
     const refusal = this.#refusal(file, chain);
-    if (refusal === undefined && file !== undefined) return this.read(file, { chain, namedAt: node.place });
+    if (refusal === undefined && file !== undefined) return this.read(file, { chain, namedAt: node.place, namedAs: path });
     this.problems.push(problemAt(node.place, ['include'], refusal ?? ''));
     return undefined;
   }
 
   #refusal(file: string | undefined, chain: readonly string[]): string | undefined {
     if (file === undefined) return 'expected the path of a file, or a list of them';
-    if (chain.includes(resolve(file))) return `${file} is included by what it includes`;
+    if (chain.includes(resolve(file))) return 'this file is included by what it includes';
     return this.files.length >= filesMax ? `more than ${filesMax} files are included` : undefined;
   }
 
-  #readText(file: string, namedAt: Place): string | undefined {
+  #readText(file: string, { namedAt, namedAs }: Origin): string | undefined {
     this.files.push(file);
-    const isRoot = this.files.length === 1;
     try {
       if (statSync(file).size > fileBytesMax) throw Object.assign(new Error('too large'), { code: 'TOO_LARGE' });
       return readFileSync(file, 'utf8');
     } catch (error) {
       const { code = '' } = error as NodeJS.ErrnoException;
       const reason = code === 'TOO_LARGE' ? 'it is larger than 1 MiB' : (readErrors[code] ?? 'not readable');
-      this.problems.push(problemAt(namedAt, isRoot ? [] : ['include'], `cannot read ${isRoot ? 'the file' : file}: ${reason}`));
+      this.problems.push(problemAt(namedAt, namedAs === undefined ? [] : ['include'], `cannot read ${namedAs ?? 'the file'}: ${reason}`));
       return undefined;
     }
   }

@@ -41,7 +41,7 @@ async function up(options: UpOptions, terminal: Terminal): Promise<void> {
   if (options.initOnly === true) return;
   const apps = (options.only ?? appNames).filter((app) => app !== 'demo' || config.demo !== undefined || options.only !== undefined);
   const busy = await findBusyPorts(planListeners(config, apps));
-  if (busy.length > 0) throw new CliError(busy.join('\n'), exitCodes.unavailable);
+  if (busy.length > 0) throw new CliError([...busy, ...(busy.length > 3 ? ['Is another "tidegate up" running?'] : [])].join('\n'), exitCodes.unavailable);
   const stopSignal = firstStopSignal();
   const running = await start({ config, secrets, apps, level: options.logLevel });
   const token = apps.includes('demo') ? await tokenToTry(config, secrets) : undefined;

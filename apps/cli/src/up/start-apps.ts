@@ -86,7 +86,9 @@ async function startLimiter(shared: Shared): Promise<void> {
 
 async function startEgress(shared: Shared): Promise<void> {
   const { bootstrap } = await import('@tidegate/egress-gateway');
-  const running = await bootstrap({ ...shared, publisher: publisherOf(shared), ops: false, listen: true });
+  // Behind an ingress of this process it stops when that has drained: nobody has to be told before.
+  const drain = has(shared, 'ingress') ? { ...shared.config.drain, delayMs: 0 } : shared.config.drain;
+  const running = await bootstrap({ ...shared, config: { ...shared.config, drain }, publisher: publisherOf(shared), ops: false, listen: true });
   shared.egressLink = running.link;
   shared.admin.push(...running.admin);
   shared.closers.push(() => running.close());
