@@ -46,9 +46,9 @@ export class Outbox {
     return this.#lanes.every((lane) => lane.isEmpty);
   }
 
-  /** Nothing is under way, and what waits has failed before. */
+  /** The other side is away: nothing is under way, and what waits has failed before. */
   get isStuck(): boolean {
-    return this.#lanes.every((lane) => lane.isEmpty || (lane.inFlight === 0 && lane.failures > 0));
+    return this.#reach.isAway && this.#lanes.every((lane) => lane.isEmpty || (lane.inFlight === 0 && lane.failures > 0));
   }
 
   /** Events that no flush could make a batch of, because their partition is busy. */

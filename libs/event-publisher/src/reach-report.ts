@@ -21,6 +21,11 @@ export class ReachReport {
     this.#options = options;
   }
 
+  /** Nothing has arrived for longer than is everyday. */
+  get isAway(): boolean {
+    return this.#awaySinceMs !== undefined && this.#options.clock.monotonicMs() - this.#awaySinceMs >= patienceMs;
+  }
+
   failed(err: unknown): void {
     const { clock, logger, transport } = this.#options;
     const nowMs = clock.monotonicMs();

@@ -6,6 +6,10 @@ import { ensureTopic } from './ensure-topic.js';
 
 /** Broker errors that say what is wrong with the batch itself, so that sending it again cannot help. */
 const refusals = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD', 'CORRUPT_MESSAGE']);
+/** Somebody deleted the topic: connecting again makes it. */
+const topicIsGone = 'UNKNOWN_TOPIC_OR_PARTITION';
+/** Connecting, metadata and the request itself each have their own time limit. */
+const patience = 5;
 
 /**
  * Sends batches as Kafka records: acks of all replicas, never kafkajs' idempotent mode (analytics/N3). Connects at the first
@@ -13,25 +17,43 @@ const refusals = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID
  */
 export function createKafkaTransport(config: KafkaConfig, timeouts: KafkaTimeouts = {}): EventTransport {
   const connection = new KafkaConnection(config, timeouts);
-  const timeout = timeouts.requestMs ?? 10_000;
+  const { requestMs = 10_000 } = timeouts;
+  const send = async (batches: readonly OutgoingBatch[]): Promise<void> => {
+    const producer = await connection.open();
+    try {
+      await producer.send({ topic: config.topic, acks: -1, timeout: requestMs, messages: batches.map((batch) => toMessage(batch)) });
+    } catch (err) {
+      const cause = rootOf(err);
+      const type = cause instanceof kafkajs.KafkaJSProtocolError ? cause.type : undefined;
+      if (type === undefined || type === topicIsGone) connection.abandon(producer);
+      if (type !== undefined && refusals.has(type)) throw new BatchRefusedError(`${type}: ${String(cause)}`, { cause });
+      throw cause;
+    }
+  };
   return {
     name: 'kafka',
     partitions: config.partitions,
     takesBytes: true,
     spillAfterMs: 100,
-    send: async (batches) => {
-      const producer = await connection.open();
-      try {
-        await producer.send({ topic: config.topic, acks: -1, timeout, messages: batches.map((batch) => toMessage(batch)) });
-      } catch (err) {
-        const cause = rootOf(err);
-        if (!(cause instanceof kafkajs.KafkaJSProtocolError)) connection.abandon(producer);
-        else if (refusals.has(cause.type)) throw new BatchRefusedError(`${cause.type}: ${cause.message}`, { cause });
-        throw cause;
-      }
-    },
+    send: (batches) => withDeadline(send(batches), patience * requestMs, () => connection.startOver()),
     close: () => connection.close(),
   };
+}
+
+/** Rejects when a promise takes longer than all of the client's own time limits together: a client that hangs is replaced. */
+async function withDeadline(work: Promise<void>, ms: number, onLate: () => void): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      onLate();
+      reject(new Error(`Kafka's client gave no answer within ${ms} ms`));
+    }, ms);
+  });
+  try {
+    await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function toMessage({ bytes, partition }: OutgoingBatch): Message {
@@ -60,16 +82,25 @@ class KafkaConnection {
 
   async open(): Promise<Producer> {
     if (this.#current !== undefined) return this.#current;
-    this.#opening ??= this.#connect().finally(() => {
-      this.#opening = undefined;
-    });
-    return this.#opening;
+    this.#opening ??= this.#connect();
+    const opening = this.#opening;
+    try {
+      return await opening;
+    } finally {
+      if (this.#opening === opening) this.#opening = undefined;
+    }
   }
 
   /** Lets go of a producer whose connection is in an unknown state. */
   abandon(producer: Producer): void {
     if (this.#current === producer) this.#current = undefined;
     void producer.disconnect().catch(() => undefined);
+  }
+
+  /** Forgets a client that hangs, connected or connecting. */
+  startOver(): void {
+    this.#opening = undefined;
+    if (this.#current !== undefined) this.abandon(this.#current);
   }
 
   async close(): Promise<void> {
