@@ -73,11 +73,13 @@ interface Stopping {
   readonly options: BootstrapOptions;
 }
 
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms).unref());
+
 /** The server drains before anything it needs is closed. */
 async function stop({ app, server, ops, options }: Stopping): Promise<void> {
   options.observability.health.set('egress-gateway', false, 'draining');
   await server?.drain(options.config.drain);
-  await app.get<EgressLink>(tokens.link).close();
+  await Promise.race([app.get<EgressLink>(tokens.link).close(), sleep(options.config.drain.timeoutMs)]);
   await Promise.all([...app.get<Services>(tokens.services).values()].map((service) => service.close()));
   app.get<DeadlineWheel>(tokens.deadlines).close();
   await app.close();

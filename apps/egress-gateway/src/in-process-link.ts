@@ -26,6 +26,7 @@ export function createInProcessLink(pipeline: Pipeline<EgressExchange>, clock: C
       arrivedAtMonotonicMs: clock.monotonicMs(),
     });
     exchange.bodyBytesMax = call.bodyBytesMax;
+    exchange.isStreaming = call.streaming;
     exchange.linkDeadlineAtMs = call.deadlineAtMs;
     inFlight += 1;
     try {

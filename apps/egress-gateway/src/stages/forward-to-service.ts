@@ -3,6 +3,7 @@ import type { Fields, Stage } from '@tidegate/pipeline';
 import {
   CountedError,
   dispatchUpstream,
+  streamIdleMs,
   toRequestFields,
   toResponseFields,
   type DeadlineWheel,
@@ -56,6 +57,7 @@ async function attemptAt(endpoint: Endpoint, exchange: EgressExchange, { deadlin
     cancellation: exchange.cancellation,
     deadlineAtMs: exchange.deadlineAtMs,
     bodyBytesMax: exchange.bodyBytesMax,
+    bodyIdleMs: exchange.isStreaming ? streamIdleMs : service.config.bodyIdleMs,
     deadlines,
     clock,
     discardStatuses: exchange.discardStatuses,

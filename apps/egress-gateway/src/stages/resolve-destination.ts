@@ -10,6 +10,7 @@ export function resolveDestination(snapshot: () => Snapshot): Stage<EgressExchan
     const destination = snapshot().destinations.get(route);
     if (destination === undefined) throw new Fault('upstream-unavailable', `no route "${route}" in this configuration`);
     exchange.destination = destination;
+    exchange.isStreaming ||= destination.isStreaming;
     const allowedAtMs = exchange.arrivedAtMonotonicMs + destination.timeoutMs;
     exchange.deadlineAtMs = Math.min(exchange.deadlineAtMs, exchange.linkDeadlineAtMs, allowedAtMs);
     return next();

@@ -32,11 +32,10 @@ async function upstream(onConnection: (connection: RawConnection) => void): Prom
   return raw;
 }
 
-function endpointOf(origin: string, settings: Partial<{ connectTimeoutMs: number; bodyIdleMs: number }> = {}): Endpoint {
+function endpointOf(origin: string, settings: Partial<{ connectTimeoutMs: number }> = {}): Endpoint {
   const endpoint = new Endpoint({
     origin,
     connectTimeoutMs: 1_000,
-    bodyIdleMs: 300_000,
     outlier: { consecutiveErrors: 5, ejectForMs: 1_000 },
     clock: systemClock,
     circuit: null,
@@ -64,6 +63,7 @@ function send(endpoint: Endpoint, request: RequestHead, more: Partial<DispatchOp
     cancellation,
     deadlineAtMs: systemClock.monotonicMs() + (more.timeoutMs ?? 5_000),
     bodyBytesMax: null,
+    bodyIdleMs: 300_000,
     deadlines,
     clock: systemClock,
     discardStatuses: [],
@@ -204,7 +204,7 @@ describe('the answer', () => {
 
   it('gateway/H9: a silent body is ended after bodyIdle', async () => {
     const raw = await upstream(answer('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc'));
-    expect(await outcome(send(endpointOf(raw.url, { bodyIdleMs: 100 }), head('GET')))).toBe('aborted upstream-timeout');
+    expect(await outcome(send(endpointOf(raw.url), head('GET'), { bodyIdleMs: 100 }))).toBe('aborted upstream-timeout');
   });
 
   it('waits for the sink: nothing is read from the upstream while it is full', async () => {

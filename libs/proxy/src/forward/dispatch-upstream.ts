@@ -22,6 +22,7 @@ export function dispatchUpstream(endpoint: Endpoint, options: DispatchOptions): 
     method: head.method,
     headers: options.fields,
     body: call.body,
+    bodyTimeout: options.bodyIdleMs,
   };
   if (options.isTrailersWanted) withTeOption(() => endpoint.pool.dispatch(request, call));
   else endpoint.pool.dispatch(request, call);

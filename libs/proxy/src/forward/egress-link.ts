@@ -4,6 +4,7 @@ import type { Clock } from '@tidegate/units';
 import { DeadlineWheel } from './deadline-wheel.js';
 import { dispatchUpstream } from './dispatch-upstream.js';
 import { Endpoint } from './endpoint.js';
+import { streamIdleMs } from './services-schema.js';
 import { pickEndpoint } from './pick-endpoint.js';
 import { mayRetry } from './may-retry.js';
 import { toRequestFields, toResponseFields } from './upstream-fields.js';
@@ -23,7 +24,7 @@ export interface EgressCall {
   readonly cancellation: Cancellation;
   /** Monotonic ms at which the answer's head must be there; egress is told the time that is left. */
   readonly deadlineAtMs: number;
-  /** Long-lived bodies: nothing but the head has a deadline. */
+  /** The route is for long-lived bodies: they may be silent for five minutes (gateway/H7). */
   readonly streaming: boolean;
   /** Larger request bodies: 413; null: no limit. */
   readonly bodyBytesMax: number | null;
@@ -54,14 +55,14 @@ export const endUncertain = ';c=unknown';
 /** How much longer ingress waits than egress may take, so that egress's own 504 arrives, ms. */
 const graceMs = 250;
 const connectTimeoutMs = 1_000;
-/** Egress ends silent bodies itself, at its service's bound. */
-const bodyIdleMs = 0;
+/** Egress ends silent bodies itself, after five minutes at most; this is for an egress gateway that has frozen. */
+const bodyIdleMs = streamIdleMs + 10_000;
 const outlier = { consecutiveErrors: 5, ejectForMs: 1_000 };
 
 /** The link over HTTP/1.1. A request that could not be sent to one egress gateway goes to another (gateway/U5). */
 export function createNetworkEgressLink({ targets, clock, random = Math.random }: NetworkEgressLinkOptions): EgressLink {
   const deadlines = new DeadlineWheel(clock);
-  const endpoints = targets.map((origin) => new Endpoint({ origin, connectTimeoutMs, bodyIdleMs, outlier, clock, circuit: null }));
+  const endpoints = targets.map((origin) => new Endpoint({ origin, connectTimeoutMs, outlier, clock, circuit: null }));
   const attemptsMax = Math.max(2, endpoints.length);
   const dispatch = (endpoint: Endpoint, call: EgressCall): UpstreamCall => {
     const leftMs = Math.max(1, Math.floor(call.deadlineAtMs - clock.monotonicMs()));
@@ -76,6 +77,7 @@ export function createNetworkEgressLink({ targets, clock, random = Math.random }
       cancellation: call.cancellation,
       deadlineAtMs: call.deadlineAtMs + graceMs,
       bodyBytesMax: call.bodyBytesMax,
+      bodyIdleMs,
       deadlines,
       clock,
       discardStatuses: none,

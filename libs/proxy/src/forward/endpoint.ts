@@ -16,7 +16,6 @@ export interface EndpointOptions {
   /** Such as http://127.0.0.1:7002. */
   readonly origin: string;
   readonly connectTimeoutMs: number;
-  readonly bodyIdleMs: number;
   readonly outlier: OutlierConfig;
   readonly clock: Clock;
   /** Its own breaker; a link to the next tier has none. */
@@ -42,7 +41,7 @@ export class Endpoint {
   /** What the active checks say; true until they prove the contrary. */
   isHealthy = true;
 
-  constructor({ origin, connectTimeoutMs, bodyIdleMs, outlier, clock, circuit }: EndpointOptions) {
+  constructor({ origin, connectTimeoutMs, outlier, clock, circuit }: EndpointOptions) {
     this.origin = origin;
     this.name = new URL(origin).host;
     this.circuit = circuit;
@@ -53,7 +52,6 @@ export class Endpoint {
       pipelining: 1,
       maxHeaderSize: responseHeadBytesMax,
       headersTimeout: 0,
-      bodyTimeout: bodyIdleMs,
     });
   }
 
@@ -103,5 +101,11 @@ export class Endpoint {
   async close(): Promise<void> {
     this.circuit?.close();
     await this.pool.close();
+  }
+
+  /** Ends its connections at once, and what is under way with them. */
+  async destroy(): Promise<void> {
+    this.circuit?.close();
+    await this.pool.destroy();
   }
 }

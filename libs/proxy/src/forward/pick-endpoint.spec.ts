@@ -9,7 +9,6 @@ function endpointsOf(count: number, clock: FakeClock): Endpoint[] {
     return new Endpoint({
       origin: `http://127.0.0.1:${7_000 + at}`,
       connectTimeoutMs: 1_000,
-      bodyIdleMs: 1_000,
       outlier: { consecutiveErrors: 3, ejectForMs: 10_000 },
       clock,
       circuit: circuit as never,

@@ -8,7 +8,7 @@ describe('servicesSchema', () => {
       upstreams: ['http://127.0.0.1:7002'],
       timeoutMs: 15_000,
       connectTimeoutMs: 1_000,
-      bodyIdleMs: 300_000,
+      bodyIdleMs: 30_000,
       inFlightMax: 4_096,
       retry: { attempts: 2, retryOn: [] },
       breaker: { errorRatio: 0.5, windowMs: 10_000, minRequests: 20, openForMs: 5_000, slowAfterMs: null },

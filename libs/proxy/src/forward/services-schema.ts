@@ -47,7 +47,7 @@ export interface ServiceConfig {
   /** To the head of the answer, unless the route says otherwise. */
   readonly timeoutMs: number;
   readonly connectTimeoutMs: number;
-  /** Longest silence inside a response body. */
+  /** Longest silence inside a response body, except on `stream: true` routes (see streamIdleMs). */
   readonly bodyIdleMs: number;
   /** Requests in flight to the whole service; more are answered 503. */
   readonly inFlightMax: number;
@@ -56,6 +56,9 @@ export interface ServiceConfig {
   readonly health: HealthCheckConfig | null;
   readonly outlier: OutlierConfig;
 }
+
+/** Longest silence inside a body of a `stream: true` route (gateway/H7). */
+export const streamIdleMs = 300_000;
 
 /** An origin: http or https, host, optional port, nothing after it. */
 export const originUrl = () =>
@@ -117,7 +120,7 @@ const serviceSchema = z
       .refine((origins) => new Set(origins).size === origins.length, 'an upstream stands twice in the list'),
     timeout: durationMs(1, 3_600_000).default(15_000),
     connectTimeout: durationMs(1, 60_000).default(1_000),
-    bodyIdle: durationMs(1, 86_400_000).default(300_000),
+    bodyIdle: durationMs(1, 86_400_000).default(30_000),
     inFlightMax: z.int().min(1).max(1_000_000).default(4_096),
     retry: retrySchema.prefault({}),
     breaker: breakerSchema.prefault({}),

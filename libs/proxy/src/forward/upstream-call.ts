@@ -23,6 +23,8 @@ export interface UpstreamCallOptions {
   readonly cancellation: Cancellation;
   /** Monotonic ms at which the answer's head must be there. */
   readonly deadlineAtMs: number;
+  /** Longest silence inside the answer's body, ms. */
+  readonly bodyIdleMs: number;
   /** Null: no limit. */
   readonly bodyBytesMax: number | null;
   readonly deadlines: DeadlineWheel;

@@ -92,11 +92,11 @@ export class UpstreamService {
     this.#listener.onHealthChange({ service: this.name, upstream: endpoint.name, isHealthy: false, cause });
   }
 
-  /** Stops checks and breakers, then closes the connections once they are idle. */
+  /** Stops checks and breakers and ends all connections: what is still under way fails. */
   async close(): Promise<void> {
     this.#stopHealthChecks();
     this.circuit.close();
-    await Promise.all(this.endpoints.map((endpoint) => endpoint.close()));
+    await Promise.all(this.endpoints.map((endpoint) => endpoint.destroy()));
   }
 
   #createCircuit(upstream: string): Circuit {
