@@ -283,7 +283,8 @@ describe.each<LinkKind>(['network', 'in process'])('egress over the %s link (gat
     const deaf = await rawUpstream(({ socket }) => void socket.pause());
     const chatty = await upstream((_req, res) => {
       const more = (): void => {
-        while (res.write(Buffer.alloc(64 * 1024))) written += 64 * 1024;
+        do written += 64 * 1024;
+        while (res.write(Buffer.alloc(64 * 1024)));
         if (!res.destroyed) res.once('drain', more);
       };
       more();
