@@ -1,4 +1,4 @@
-import { allowedMethods, type Candidate, type MethodTable } from './method-table.js';
+import { takes, type Candidate, type MethodTable } from './method-table.js';
 import { combinedFieldValue, queryValue } from './predicate.js';
 import type { PathIndex, Route, RouteTable } from './route-table.js';
 import type { SegmentNode } from './segment-node.js';
@@ -77,9 +77,9 @@ class Attempt {
   findIn(index: PathIndex | undefined): Candidate | undefined {
     if (index === undefined) return undefined;
     return (
-      this.#take(index.exact.get(this.head.path)) ??
-      this.#findTemplate(index.templates, 1) ??
-      this.#findPrefix(index.prefixes, 1) ??
+      this.#take(index.exact?.get(this.head.path)) ??
+      (index.templates && this.#findTemplate(index.templates, 1)) ??
+      (index.prefixes && this.#findPrefix(index.prefixes, 1)) ??
       this.#findRegex(index.regexes)
     );
   }
@@ -130,8 +130,8 @@ class Attempt {
     return this.#take(node.subtree);
   }
 
-  #findRegex(table: MethodTable): Candidate | undefined {
-    if (table.all.length === 0) return undefined;
+  #findRegex(table: MethodTable | undefined): Candidate | undefined {
+    if (table === undefined) return undefined;
     const candidates = table.candidatesFor(this.head.method);
     for (const candidate of candidates) {
       if (candidate.pattern?.testExact(this.head.path) !== true) continue;
@@ -147,6 +147,7 @@ class Attempt {
 
   #take(table: MethodTable | undefined): Candidate | undefined {
     if (table === undefined) return undefined;
+    if (table.only !== undefined) return this.#takeOnly(table.only);
     const candidates = table.candidatesFor(this.head.method);
     if (candidates.length === 0) table.all.forEach((candidate) => this.#allow(candidate));
     else this.isMethodTaken = true;
@@ -154,9 +155,18 @@ class Attempt {
     return undefined;
   }
 
+  #takeOnly(candidate: Candidate): Candidate | undefined {
+    if (!takes(candidate, this.head.method)) {
+      this.#allow(candidate);
+      return undefined;
+    }
+    this.isMethodTaken = true;
+    return this.#hasConditions(candidate) ? candidate : undefined;
+  }
+
   #allow(candidate: Candidate): void {
     this.allowed ??= new Set();
-    for (const method of allowedMethods(candidate.route)) this.allowed.add(method);
+    for (const method of candidate.methods) this.allowed.add(method);
   }
 
   #hasConditions({ headers, query }: Candidate): boolean {

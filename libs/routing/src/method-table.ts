@@ -6,6 +6,8 @@ import type { Route } from './route-table.js';
 /** A route with everything compiled that a match asks for. */
 export interface Candidate {
   readonly route: Route;
+  /** See allowedMethods; equal lists are one object. */
+  readonly methods: readonly string[];
   /** Of its template's parameters, from the left. */
   readonly names: readonly string[];
   readonly pattern: RE2JS | undefined;
@@ -13,41 +15,41 @@ export interface Candidate {
   readonly query: readonly Predicate[];
 }
 
+const none: readonly Candidate[] = [];
+
 /** The candidates of one path, by method, each list in order of precedence. Complete before the first question. */
 export class MethodTable {
   readonly all: Candidate[] = [];
-  /** Methods the candidates name; the list of the same place holds who takes it. A handful: cheaper to walk than a map. */
-  #methods: string[] | undefined;
-  #lists: Candidate[][] = [];
-  /** For methods none names. */
-  #unnamed: Candidate[] = [];
+  /** The candidate, while there is one: most paths have one route, and asking it needs no list. */
+  only: Candidate | undefined;
+  /** By method named; '' holds who takes methods that none names. Made at the first question. */
+  #byMethod: Map<string, Candidate[]> | undefined;
 
   add(candidate: Candidate): void {
     this.all.push(candidate);
-    this.#methods = undefined;
+    this.only = this.all.length === 1 ? candidate : undefined;
+    this.#byMethod = undefined;
   }
 
   /** Candidates whose methods allow this one. */
   candidatesFor(method: string): readonly Candidate[] {
-    const at = (this.#methods ?? this.#index()).indexOf(method);
-    return this.#lists[at] ?? this.#unnamed;
+    this.#byMethod ??= this.#index();
+    return this.#byMethod.get(method) ?? this.#byMethod.get('') ?? none;
   }
 
-  #index(): string[] {
-    const methods = [...new Set(this.all.flatMap(({ route }) => allowedMethods(route)))];
-    this.#lists = methods.map((method) => this.#sorted(method));
-    this.#unnamed = this.#sorted('');
-    this.#methods = methods;
-    return methods;
+  #index(): Map<string, Candidate[]> {
+    const methods = new Set(['', ...this.all.flatMap((candidate) => candidate.methods)]);
+    return new Map([...methods].map((method) => [method, this.#sorted(method)]));
   }
 
   #sorted(method: string): Candidate[] {
-    const taking = this.all.filter(
-      ({ route }) => route.match.methods.length === 0 || allowedMethods(route).includes(method),
-    );
+    const taking = this.all.filter((candidate) => takes(candidate, method));
     return taking.sort((a, b) => compareWithinPath(a.route, b.route, method));
   }
 }
+
+/** Whether a candidate's methods allow this one. */
+export const takes = ({ methods }: Candidate, method: string): boolean => methods.length === 0 || methods.includes(method);
 
 /** Methods a route names, HEAD where GET is (gateway/R4); none: it takes all. */
 export function allowedMethods({ match: { methods } }: Route): string[] {

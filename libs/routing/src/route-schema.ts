@@ -163,7 +163,9 @@ export const routesSchema = z
   .superRefine(
     (routes, ctx) => {
       // Routes with mistakes of their own stay as they were written; the others are compared all the same.
-      const sound = routes.map((route) => (typeof route === 'object' && route !== null && 'bodyBytesMax' in route ? route : undefined));
+      const sound = routes.map((route) =>
+        typeof route === 'object' && route !== null && 'bodyBytesMax' in route ? route : undefined,
+      );
       for (const { path, message } of findRouteProblems(sound)) ctx.addIssue({ code: 'custom', path: [...path], message });
     },
     { when: ({ value }) => Array.isArray(value) },

@@ -1,5 +1,5 @@
 import { RE2JS } from 're2js';
-import { MethodTable, type Candidate } from './method-table.js';
+import { allowedMethods, MethodTable, type Candidate } from './method-table.js';
 import { parsePathTemplate, type PathTemplate } from './path-template.js';
 import { createPredicate } from './predicate.js';
 import { findRouteProblems } from './route-problems.js';
@@ -14,13 +14,13 @@ export interface Route extends RouteConfig {
   readonly position: number;
 }
 
-/** The paths of one host. */
+/** The paths of one host; a kind that no route has is left out. */
 export interface PathIndex {
-  readonly exact: Map<string, MethodTable>;
-  readonly templates: SegmentNode;
-  readonly prefixes: SegmentNode;
+  exact: Map<string, MethodTable> | undefined;
+  templates: SegmentNode | undefined;
+  prefixes: SegmentNode | undefined;
   /** All regex routes; each candidate carries its pattern. */
-  readonly regexes: MethodTable;
+  regexes: MethodTable | undefined;
 }
 
 /** An immutable index over the routes of one config version. */
@@ -44,42 +44,65 @@ export function compileRoutes(configs: readonly RouteConfig[]): RouteTable {
     template: eventTemplate(config.match.path),
     position,
   }));
+  const pool = new WordPool();
   for (const route of routes) {
-    const candidate = createCandidate(route);
+    const candidate = createCandidate(route, pool);
     const { hosts } = route.match;
-    if (hosts.length === 0) addCandidate(pathIndexOf(anyHost, ''), candidate);
+    if (hosts.length === 0) addCandidate(pathIndexOf(anyHost, ''), candidate, pool);
     for (const host of new Set(hosts)) {
       const index = host.startsWith('*.') ? pathIndexOf(bySuffix, host.slice(1)) : pathIndexOf(byHost, host);
-      addCandidate(index, candidate);
+      addCandidate(index, candidate, pool);
     }
   }
   return { routes, byHost, bySuffix, anyHost: anyHost.get('') };
 }
 
-/** Shared, so that among many routes it stays in the processor's cache. */
+/** Makes equal words and equal lists of words one object: what many routes share stays in the processor's cache. */
+class WordPool {
+  readonly #words = new Map<string, string>();
+  readonly #lists = new Map<string, readonly string[]>();
+
+  word(word: string): string {
+    return getOrMake(this.#words, word, () => word);
+  }
+
+  list(words: readonly string[]): readonly string[] {
+    return getOrMake(this.#lists, words.join(), () => words.map((word) => this.word(word)));
+  }
+}
+
 const none: readonly never[] = [];
 
-function createCandidate(route: Route): Candidate {
+function createCandidate(route: Route, pool: WordPool): Candidate {
   const { match } = route;
   const template = match.path.kind === 'template' ? templateOf(route) : undefined;
   return {
     route,
-    names: template?.names ?? none,
+    methods: pool.list(allowedMethods(route)),
+    names: pool.list(template?.names ?? none),
     pattern: match.path.kind === 'regex' ? RE2JS.compile(match.path.value) : undefined,
     headers: match.headers.length === 0 ? none : match.headers.map(createPredicate),
     query: match.query.length === 0 ? none : match.query.map(createPredicate),
   };
 }
 
-function addCandidate(index: PathIndex, candidate: Candidate): void {
+function addCandidate(index: PathIndex, candidate: Candidate, pool: WordPool): void {
   const { kind, value } = candidate.route.match.path;
-  if (kind === 'exact') getOrMake(index.exact, value, () => new MethodTable()).add(candidate);
-  else if (kind === 'regex') index.regexes.add(candidate);
-  else if (kind === 'prefix')
-    index.prefixes.descend(value === '' ? [] : value.slice(1).split('/')).addAt('subtree', candidate);
-  else {
+  if (kind === 'exact') {
+    index.exact ??= new Map();
+    getOrMake(index.exact, value, () => new MethodTable()).add(candidate);
+  } else if (kind === 'regex') {
+    index.regexes ??= new MethodTable();
+    index.regexes.add(candidate);
+  } else if (kind === 'prefix') {
+    index.prefixes ??= new SegmentNode();
+    const segments = value === '' ? [] : value.slice(1).split('/');
+    index.prefixes.descend(segments.map((segment) => pool.word(segment))).addAt('subtree', candidate);
+  } else {
     const { segments, hasRest } = templateOf(candidate.route);
-    index.templates.descend(segments).addAt(hasRest ? 'subtree' : 'end', candidate);
+    index.templates ??= new SegmentNode();
+    const node = index.templates.descend(segments.map((segment) => (segment === null ? null : pool.word(segment))));
+    node.addAt(hasRest ? 'subtree' : 'end', candidate);
   }
 }
 
@@ -96,10 +119,10 @@ function eventTemplate({ kind, value }: PathMatch): string {
 
 const pathIndexOf = (indexes: Map<string, PathIndex>, host: string): PathIndex =>
   getOrMake(indexes, host, () => ({
-    exact: new Map<string, MethodTable>(),
-    templates: new SegmentNode(),
-    prefixes: new SegmentNode(),
-    regexes: new MethodTable(),
+    exact: undefined,
+    templates: undefined,
+    prefixes: undefined,
+    regexes: undefined,
   }));
 
 function getOrMake<K, V>(map: Map<K, V>, key: K, make: () => V): V {
