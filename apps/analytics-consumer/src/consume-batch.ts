@@ -240,14 +240,12 @@ class GroupingConsumer implements BatchConsumer {
   }
 }
 
-const createGroup = (): Group => ({
-  requests: [],
-  others: [],
-  sequences: new Map(),
-  positions: new Map(),
-  done: Promise.withResolvers<void>(),
-  isEmpty: true,
-});
+function createGroup(): Group {
+  const done = Promise.withResolvers<void>();
+  // Its callers hold it too; one that has gone must not bring the process down.
+  done.promise.catch(() => undefined);
+  return { requests: [], others: [], sequences: new Map(), positions: new Map(), done, isEmpty: true };
+}
 
 const toFlush = ({ requests, others, sequences, positions }: Group, atMs: number): Flush => ({
   requests,

@@ -35,7 +35,7 @@ describe('latency sketch', () => {
           await connection.run(`INSERT INTO sketch VALUES ${rows}`);
         }
         const [row] = (await connection.runAndReadAll(quantileSql('sketch', []))).getRowObjectsJson();
-        const answered = toQuantiles(row as never);
+        const answered = toQuantiles(row);
         for (const q of quantiles) {
           const trueMs = exact([...first, ...second], q) / 1_000;
           const ms = answered[`p${Math.round(q * 100)}` as 'p50'] ?? Number.NaN;
