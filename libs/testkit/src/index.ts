@@ -4,6 +4,7 @@ export { fakeClock, type FakeClock } from './fake-clock.js';
 export { findKafka, findRedisServer, has, partsDirectory, type Part } from './find-part.js';
 export { freePort } from './free-port.js';
 export { RawClient, type RawAnswer } from './raw-client.js';
+export { writeLaptopConfig, type LaptopConfig, type LaptopPort } from './laptop-config.js';
 export { RecordingSink } from './recording-sink.js';
 export { ReferenceBuckets, type ReferenceCall, type ReferenceDecision, type ReferenceResult } from './reference-buckets.js';
 export { createSampleProducer, sampleRequestEvent } from './sample-events.js';

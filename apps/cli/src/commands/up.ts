@@ -11,7 +11,7 @@ import type { Terminal } from '../terminal.js';
 import { appNames, parseAppNames, type AppName } from '../up/app-names.js';
 import { formatBanner, formatFirstStart } from '../up/format-banner.js';
 import { findBusyPorts, planListeners } from '../up/planned-listeners.js';
-import { startApps, type RunningApps } from '../up/start-apps.js';
+import { startApps, type RunningApps, type StartOptions } from '../up/start-apps.js';
 import { firstStopSignal } from '../up/stop-signals.js';
 import { requestToken } from './token.js';
 
@@ -43,9 +43,10 @@ async function up(options: UpOptions, terminal: Terminal): Promise<void> {
   const busy = await findBusyPorts(planListeners(config, apps));
   if (busy.length > 0) throw new CliError([...busy, ...(busy.length > 3 ? ['Is another "tidegate up" running?'] : [])].join('\n'), exitCodes.unavailable);
   const stopSignal = firstStopSignal();
-  const running = await start({ config, secrets, apps, level: options.logLevel });
+  const file = configFileOf(options.config, terminal);
+  const running = await start({ config, source: { file, env: terminal.env }, secrets, apps }, options.logLevel);
   const token = apps.includes('demo') ? await tokenToTry(config, secrets) : undefined;
-  terminal.out(formatBanner({ file: configFileOf(options.config, terminal), config, apps, readyAfterMs: performance.now(), token }));
+  terminal.out(formatBanner({ file, config, apps, readyAfterMs: performance.now(), token }));
   const signal = await stopSignal;
   terminal.err(`${signal}: draining for up to ${(config.drain.delayMs + config.drain.timeoutMs) / 1_000} s`);
   await running.stop();
@@ -64,17 +65,10 @@ function makeSecrets(config: TidegateConfig, terminal: Terminal): EnsuredSecrets
   }
 }
 
-interface StartUp {
-  readonly config: TidegateConfig;
-  readonly secrets: Secrets;
-  readonly apps: readonly AppName[];
-  readonly level: LogLevel;
-}
-
-async function start({ config, secrets, apps, level }: StartUp): Promise<RunningApps> {
+async function start(parts: Omit<StartOptions, 'observability'>, level: LogLevel): Promise<RunningApps> {
   const observability = createObservability({ app: 'tidegate', instance: hostname(), level, destination: { write: (line) => void process.stderr.write(line) } });
   try {
-    return await startApps({ config, secrets, observability, apps });
+    return await startApps({ ...parts, observability });
   } catch (error) {
     if (error instanceof CliError) throw error;
     const { message, exitCode = exitCodes.unavailable } = error as Error & { exitCode?: number };

@@ -14,6 +14,8 @@ import { opsAddress } from './planned-listeners.js';
 
 export interface StartOptions {
   readonly config: TidegateConfig;
+  /** Where it was read: the limiter follows changes of its policies (limiter/G2). */
+  readonly source: { readonly file: string; readonly env: NodeJS.ProcessEnv };
   readonly secrets: Secrets;
   readonly observability: Observability;
   readonly apps: readonly AppName[];
@@ -78,10 +80,14 @@ function openPublisher(shared: Shared): void {
 }
 
 async function startLimiter(shared: Shared): Promise<void> {
-  const { bootstrap } = await import('@tidegate/rate-limiter');
+  const { bootstrap, watchPolicies } = await import('@tidegate/rate-limiter');
   const running = await bootstrap({ ...shared, publisher: publisherOf(shared), ops: false, listen: true });
+  const unwatch = watchPolicies({ ...shared.source, configVersion: shared.config.configVersion, limiter: running });
   shared.limiterLink = running.link;
-  shared.closers.push(() => running.close());
+  shared.closers.push(() => {
+    unwatch();
+    return running.close();
+  });
 }
 
 async function startEgress(shared: Shared): Promise<void> {
