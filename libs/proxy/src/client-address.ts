@@ -3,10 +3,10 @@ import { fieldValues, type Fields } from '@tidegate/pipeline';
 import { plainAddress, type IsTrusted } from './trusted-proxies.js';
 
 /** The one place a listener takes the client's address from (gateway/H4). */
-export type ClientAddressSource = 'peer' | 'x-forwarded-for' | 'forwarded';
+export type ClientAddressSource = 'peer' | 'x-forwarded-for' | 'forwarded' | 'proxy-protocol';
 
 export interface ClientAddressQuery {
-  /** Address at the other end of the socket. */
+  /** Address at the other end of the socket, or the one a PROXY protocol header gave for it. */
   readonly peerAddress: string;
   readonly fields: readonly string[];
   readonly source: ClientAddressSource;
@@ -27,7 +27,7 @@ export type ClientAddress =
 export function resolveClientAddress(query: ClientAddressQuery): ClientAddress {
   const { source, isTrusted } = query;
   const peer = plainAddress(query.peerAddress);
-  if (source === 'peer' || !isTrusted(peer)) return { address: peer, hops: [peer] };
+  if (source === 'peer' || source === 'proxy-protocol' || !isTrusted(peer)) return { address: peer, hops: [peer] };
   const named = source === 'forwarded' ? forwardedFor(query.fields) : listed(fieldValues(query.fields, 'x-forwarded-for'));
   const hops = [peer];
   for (let i = named.length - 1; i >= 0; i -= 1) {

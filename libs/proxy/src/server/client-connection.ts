@@ -4,7 +4,6 @@ import { Fault } from '@tidegate/fault';
 import { Cancellation, type Peer } from '@tidegate/pipeline';
 import { newRequestId } from '../identify-request.js';
 import { answerFault, sendProblem } from '../send-problem.js';
-import { plainAddress } from '../trusted-proxies.js';
 import { ConnectionWatch } from './connection-watch.js';
 import type { GatewayRequest } from './gateway-request.js';
 import type { SocketOwner } from './gateway-socket.js';
@@ -44,12 +43,12 @@ export class ClientConnection<E extends HttpExchange> implements SocketOwner, Si
   /** Nothing more is read until the requests that wait were answered. */
   #isHeld = false;
 
-  constructor(socket: Socket, context: ServerContext<E>) {
+  constructor(socket: Socket, peer: Peer, context: ServerContext<E>) {
     this.#socket = socket;
     this.#context = context;
     this.#watch = new ConnectionWatch(socket, context.limits);
     this.fieldRules = context.rules;
-    this.peer = { address: plainAddress(socket.remoteAddress ?? ''), port: socket.remotePort ?? 0, listener: context.name };
+    this.peer = peer;
     socket.on('resume', () => {
       if (this.#isHeld) socket.pause();
     });

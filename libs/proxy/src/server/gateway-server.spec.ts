@@ -469,6 +469,59 @@ describe('gateway/H7: times, on a clock that the test moves', () => {
   });
 });
 
+describe('gateway/H4: the PROXY protocol', () => {
+  const signature = '\r\n\r\n\0\r\nQUIT\n';
+  const peers: string[] = [];
+  const record: Handler = (exchange) => {
+    peers.push(`${exchange.peer.address}:${exchange.peer.port}`);
+    return ok(exchange);
+  };
+  it.each([
+    ['text', 'PROXY TCP4 203.0.113.9 10.0.0.1 4711 80\r\n', '203.0.113.9:4711'],
+    ['text, IPv6', 'PROXY TCP6 2001:DB8::1 ::1 4711 80\r\n', '2001:db8::1:4711'],
+    ['binary', `${signature}\x21\x11\x00\x0c\xcb\x00\x71\x09\x0a\x00\x00\x01\x12\x67\x00\x50`, '203.0.113.9:4711'],
+    ['binary, IPv6, with extensions', `${signature}\x21\x21\x00\x27\x20\x01\x0d\xb8${'\0'.repeat(11)}\x01${'\0'.repeat(16)}\x12\x67\x00\x50abc`, '2001:db8::1:4711'],
+  ])('%s: the client is who the header names, however it is cut', async (_name, header, peer) => {
+    peers.length = 0;
+    const { port } = await serve(record, { proxyHeaderFrom: () => true });
+    const whole = open(port);
+    await whole.untilAnswersTo(header + get(), get());
+    const pieces = open(port);
+    for (const char of (header + get()).split('')) {
+      pieces.write(char);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await pieces.untilAnswers(1);
+    expect(peers).toEqual([peer, peer, peer]);
+  });
+  it.each([
+    ['no header', get()],
+    ['a bad family', 'PROXY TCP4 ::1 ::1 1 2\r\n'],
+    ['a bad version', `${signature}\x31\x11\x00\x0c${'\0'.repeat(12)}`],
+    ['an endless one', `PROXY ${'x'.repeat(200)}`],
+  ])('%s from a trusted proxy: the connection is closed without an answer', async (_name, bytes) => {
+    const { port } = await serve(ok, { proxyHeaderFrom: () => true });
+    const client = open(port);
+    client.write(bytes);
+    await client.closed;
+    expect(client.received).toBe('');
+  });
+  it('a proxy that speaks for itself is its own client', async () => {
+    peers.length = 0;
+    const { port } = await serve(record, { proxyHeaderFrom: () => true });
+    await open(port).untilAnswersTo(`PROXY UNKNOWN\r\n${get()}`);
+    await open(port).untilAnswersTo(`${signature}\x20\x00\x00\x00${get()}`);
+    expect(peers.map((peer) => peer.replace(/:\d+$/, ''))).toEqual(['127.0.0.1', '127.0.0.1']);
+  });
+  it('from anyone else it is no request', async () => {
+    const { port } = await serve(ok, { proxyHeaderFrom: () => false });
+    const client = open(port);
+    client.write(`PROXY TCP4 203.0.113.9 10.0.0.1 4711 80\r\n${get()}`);
+    await client.closed;
+    expect(client.finals.map(({ status }) => status)).toEqual([400]);
+  });
+});
+
 describe('gateway/H12: drain', () => {
   it('answers what is in flight and what still comes, says Connection: close, then stops', async () => {
     let release: (() => void) | undefined;

@@ -4,12 +4,15 @@ import type { Duplex } from 'node:stream';
 import { Fault } from '@tidegate/fault';
 import { strictTargetRules, type TargetRules } from '@tidegate/routing';
 import type { Clock, ListenAddress } from '@tidegate/units';
+import { plainAddress, type IsTrusted } from '../trusted-proxies.js';
 import { ClientConnection } from './client-connection.js';
 import { FlushQueue } from './flush-queue.js';
 import { GatewayRequest } from './gateway-request.js';
 import { ownerOf, ownSocket } from './gateway-socket.js';
 import type { ExchangeParts, HttpExchange } from './http-exchange.js';
 import type { DrainConfig } from './listeners-schema.js';
+import { readProxyHeader } from './read-proxy-header.js';
+import type { ProxiedPeer } from './proxy-header.js';
 import type { ParserError, Refusal } from './refusal.js';
 import type { ServerContext, ServerLogger } from './server-context.js';
 import { publicLimits, type ServerLimits } from './server-limits.js';
@@ -25,6 +28,8 @@ export interface GatewayServerOptions<E extends HttpExchange> {
   readonly allowUnderscoreFields?: boolean;
   /** True on the egress listener only: whoever can reach it may send reserved fields, and verifyCaller checks them. */
   readonly keepReservedFields?: boolean;
+  /** Peers that must begin their connections with the PROXY protocol's header; absent: nobody may (gateway/H4). */
+  readonly proxyHeaderFrom?: IsTrusted;
   /** Makes the tier's own exchange, of one class. */
   readonly createExchange: (parts: ExchangeParts) => E;
   /** The pipeline. Resolves when the answer ended or was aborted. */
@@ -46,6 +51,9 @@ export class GatewayServer<E extends HttpExchange> {
   readonly #address: ListenAddress;
   readonly #context: ServerContext<E>;
   readonly #connections = new Set<ClientConnection<E>>();
+  /** Connections whose PROXY protocol header is not read yet. */
+  readonly #unread = new Set<Socket>();
+  readonly #proxied = new WeakMap<Socket, ProxiedPeer>();
   #sweeper: NodeJS.Timeout | undefined;
   #sweptAtMs = 0;
   #onEmpty: (() => void) | undefined;
@@ -73,6 +81,7 @@ export class GatewayServer<E extends HttpExchange> {
       flushSoon: (sink) => flushes.add(sink),
     };
     this.#http = this.#createHttpServer(limits);
+    if (options.proxyHeaderFrom !== undefined) this.#expectProxyHeaders(options.proxyHeaderFrom);
   }
 
   /** Exchanges whose stages run. */
@@ -127,6 +136,7 @@ export class GatewayServer<E extends HttpExchange> {
     await new Promise<void>((resolve) => {
       if (isListening) this.#http.close(() => resolve());
       for (const connection of this.#connections) connection.destroy();
+      for (const socket of this.#unread) socket.destroy();
       if (!isListening) resolve();
     });
     this.#http.closeAllConnections();
@@ -173,8 +183,39 @@ export class GatewayServer<E extends HttpExchange> {
     return http;
   }
 
+  /** Puts the reading of the PROXY protocol's header before everything HTTP does with a connection. */
+  #expectProxyHeaders(isTrusted: IsTrusted): void {
+    const http = this.#http;
+    const serve = http.listeners('connection') as ((socket: Socket) => void)[];
+    const begin = (socket: Socket): void => {
+      for (const listener of serve) listener.call(http, socket);
+    };
+    http.removeAllListeners('connection');
+    http.on('connection', (socket: Socket) => {
+      const { remoteAddress = '' } = socket;
+      if (isTrusted(plainAddress(remoteAddress))) this.#readProxyHeader(socket, begin);
+      else begin(socket);
+    });
+  }
+
+  #readProxyHeader(socket: Socket, begin: (socket: Socket) => void): void {
+    this.#unread.add(socket);
+    socket.on('close', () => this.#unread.delete(socket));
+    readProxyHeader(socket, {
+      timeoutMs: this.#context.limits.headerTimeoutMs,
+      onRead: (peer) => {
+        this.#unread.delete(socket);
+        if (peer !== undefined) this.#proxied.set(socket, peer);
+        begin(socket);
+      },
+      onInvalid: () => this.#context.logger.warn({ peer: socket.remoteAddress }, 'a trusted proxy sent no PROXY protocol header'),
+    });
+  }
+
   #connected(socket: Socket): void {
-    const connection = new ClientConnection(socket, this.#context);
+    const { remoteAddress = '', remotePort = 0 } = socket;
+    const { address, port } = this.#proxied.get(socket) ?? { address: remoteAddress, port: remotePort };
+    const connection = new ClientConnection(socket, { address: plainAddress(address), port, listener: this.#context.name }, this.#context);
     ownSocket(socket, connection);
     this.#connections.add(connection);
     socket.on('close', () => {

@@ -8,7 +8,7 @@ const addressOr = (fallback: string) => listenAddress().default(parseListenAddre
 const clientListener = (fallback: string) =>
   z.strictObject({
     address: addressOr(fallback),
-    clientAddressFrom: z.enum(['peer', 'x-forwarded-for', 'forwarded']).default('peer'),
+    clientAddressFrom: z.enum(['peer', 'x-forwarded-for', 'forwarded', 'proxy-protocol']).default('peer'),
     trustedProxies: z.array(cidr()).default([]),
     allowUnderscoreFields: z.boolean().default(false),
     ...targetRulesShape,

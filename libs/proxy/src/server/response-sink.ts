@@ -3,6 +3,9 @@ import { Fault } from '@tidegate/fault';
 import type { Fields, ResponseHead, ResponseSink } from '@tidegate/pipeline';
 import { wantsTrailers } from '../forward/upstream-fields.js';
 
+/** A body up to this size is copied behind its head, so that both leave as one string in one plain write. */
+const joinedBytesMax = 8 * 1024;
+
 /** What a sink asks of the connection it answers on. */
 export interface SinkConnection {
   /** The head is about to be written: false when this answer is the connection's last. */
@@ -109,6 +112,7 @@ export class HttpResponseSink implements ResponseSink {
     const first = this.#first;
     this.#first = undefined;
     if (first === undefined) this.#response.end();
+    else if (first.length <= joinedBytesMax) this.#response.end(toLatin1(first), 'latin1');
     else this.#response.end(first);
   }
 
@@ -154,6 +158,12 @@ export class HttpResponseSink implements ResponseSink {
       // A trailer that cannot be written is left out; the body is complete without it.
     }
   }
+}
+
+/** One character per byte. */
+function toLatin1(bytes: Uint8Array): string {
+  const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return buffer.toString('latin1');
 }
 
 /** 204 announces no length (RFC 9110 section 8.6). */
