@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { ensureSecrets, type EnsuredSecrets, type Secrets } from '@tidegate/auth';
 import type { TidegateConfig } from '@tidegate/config';
-import { createObservability, type LogLevel } from '@tidegate/observability';
+import type { LogLevel } from '@tidegate/observability';
 import { formatAddress } from '@tidegate/units';
 import { Option, type Command } from 'commander';
 import { CliError } from '../cli-error.js';
@@ -11,7 +11,7 @@ import type { Terminal } from '../terminal.js';
 import { appNames, parseAppNames, type AppName } from '../up/app-names.js';
 import { formatBanner, formatFirstStart } from '../up/format-banner.js';
 import { findBusyPorts, planListeners } from '../up/planned-listeners.js';
-import { startApps, type RunningApps, type StartOptions } from '../up/start-apps.js';
+import type { RunningApps, StartOptions } from '../up/start-apps.js';
 import { firstStopSignal } from '../up/stop-signals.js';
 import { requestToken } from './token.js';
 
@@ -66,6 +66,8 @@ function makeSecrets(config: TidegateConfig, terminal: Terminal): EnsuredSecrets
 }
 
 async function start(parts: Omit<StartOptions, 'observability'>, level: LogLevel): Promise<RunningApps> {
+  // Loaded only here: the other commands answer without the apps and their framework.
+  const [{ createObservability }, { startApps }] = await Promise.all([import('@tidegate/observability'), import('../up/start-apps.js')]);
   const observability = createObservability({ app: 'tidegate', instance: hostname(), level, destination: { write: (line) => void process.stderr.write(line) } });
   try {
     return await startApps({ ...parts, observability });
