@@ -23,6 +23,7 @@ import { PolicySnapshot } from './policy-snapshot.js';
 import { StoreGuard } from './store-guard.js';
 import { StreamSessions } from './stream-sessions.js';
 import { UnaryChecks } from './unary-checks.js';
+import { warmUp } from './warm-up.js';
 
 /** Open calls get this long to end after `draining` was sent, in ms: the process is gone within 10 s (limiter/F7). */
 const drainTimeoutMs = 8_000;
@@ -66,6 +67,7 @@ export async function bootstrap(options: BootstrapOptions): Promise<RunningLimit
   const { address, tls } = config.listeners.limiter;
   const credentials = tls === undefined ? ServerCredentials.createInsecure() : createServerTls(tls, observability.logger);
   const server = options.listen ? new DecisionServer({ address, credentials, health: grpcHealth }) : undefined;
+  warmUp();
   const app = await startApp(module, server);
   await app.get(StoreGuard).start();
   const ops = options.ops ? await startOps({ address: config.listeners.ops.address, observability, adminToken: secrets.adminToken }) : undefined;

@@ -1,4 +1,5 @@
-import type { BucketCall, BucketStore, PreparedCheck, TakeResult } from '@tidegate/rate-limit';
+import type { BucketCall, BucketStore, TakeResult } from '@tidegate/rate-limit';
+import { toBucketCheck } from './bucket-check.js';
 import { checksPerCallMax } from './store/redis-bucket-store.js';
 
 /** Buckets whose debts are kept; more are not debited, which the table of limiter.md section 4 has room for (limiter/F8). */
@@ -47,23 +48,13 @@ export class DebtLedger {
 async function debit(store: BucketStore, debts: readonly Debt[]): Promise<void> {
   let open = debts;
   for (let attempt = 0; attempt < attemptsMax && open.length > 0; attempt += 1) {
-    const levels = await store.take(open.map((debt) => toCheck(debt.call, 0)));
+    const levels = await store.take(open.map((debt) => toBucketCheck(debt.call, 0)));
     const payments = open.map((debt, index) => ({ debt, tokens: Math.min(debt.tokens, tokensOf(levels[index], debt.call)) })).filter(({ tokens }) => tokens > 0);
-    const taken = payments.length === 0 ? [] : await store.take(payments.map(({ debt, tokens }) => toCheck(debt.call, tokens)));
+    const taken = payments.length === 0 ? [] : await store.take(payments.map(({ debt, tokens }) => toBucketCheck(debt.call, tokens)));
     open = payments.filter((_payment, index) => taken[index]?.allowed === false).map(({ debt }) => debt);
   }
 }
 
 function tokensOf(result: TakeResult, call: BucketCall): number {
   return result === undefined ? 0 : Math.floor((result.states[0] ?? 0) / call.shape.grainsPerToken);
-}
-
-/** A check of one bucket alone. */
-function toCheck({ key, limit, shape }: BucketCall, cost: number): PreparedCheck {
-  return {
-    check: { policy: '', attributes: {}, cost, limitCosts: {}, checkId: '', timeoutMs: 0, verbose: false },
-    policy: { name: '', onStoreFailure: 'local', partitionKey: false, limits: [limit] },
-    calls: [{ key, limit: { ...limit, isShadow: false }, shape, cost, isHopeless: shape.rate === 0 }],
-    isHopeless: shape.rate === 0,
-  };
 }

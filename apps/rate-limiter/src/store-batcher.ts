@@ -40,6 +40,8 @@ export class StoreBatcher {
   readonly #clock: Clock;
   readonly #timeoutMs: number;
   readonly #inFlight = new Set<StoreCall>();
+  /** Replies that arrived while this process was busy are read first: timers run before sockets, immediates after. */
+  readonly #sweepLater = (): void => this.#sweep();
   #queue: OpenCheck[] = [];
   #timer: NodeJS.Timeout | undefined;
 
@@ -94,7 +96,7 @@ export class StoreBatcher {
 
   #await(call: StoreCall, taken: Promise<TakeResult[]>): void {
     this.#inFlight.add(call);
-    this.#timer ??= setInterval(() => this.#sweep(), sweepEveryMs).unref();
+    this.#timer ??= setInterval(() => setImmediate(this.#sweepLater), sweepEveryMs).unref();
     taken.then(
       (results) => this.#onReply(call, results),
       (error: Error) => this.#onFailure(call, error.message),

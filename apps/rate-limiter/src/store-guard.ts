@@ -1,5 +1,7 @@
 import type { Logger } from '@tidegate/observability';
+import { compilePolicies, type Policy } from '@tidegate/rate-limit';
 import type { Clock } from '@tidegate/units';
+import { toBucketCheck } from './bucket-check.js';
 import type { ClientGroups } from './client-groups.js';
 import { DebtLedger } from './debt-ledger.js';
 import { FailureMode } from './failure-mode.js';
@@ -22,6 +24,13 @@ export interface StoreGuardOptions {
 
 /** Rounds of debits before decisions go to the store again; what is admitted meanwhile is debited by the next beat. */
 const debitRoundsMax = 5;
+
+const warmUpPolicy: Policy = {
+  subject: 'warmup',
+  onStoreFailure: 'local',
+  partitionKey: false,
+  limits: [{ name: 'warmup', key: 'warmup', rate: 1, perMs: 1_000, burst: 1, mode: 'enforce', unit: 'requests' }],
+};
 
 /** Knows whether the store is there, decides for it while it is not, and squares the accounts when it is back (limiter/F1, F2). */
 export class StoreGuard {
@@ -71,6 +80,7 @@ export class StoreGuard {
     try {
       await this.#probe();
       await this.#warnOfEviction();
+      await this.#loadScript();
     } catch (error) {
       this.health.degrade((error as Error).message);
     }
@@ -86,6 +96,14 @@ export class StoreGuard {
   async #warnOfEviction(): Promise<void> {
     const policy = await this.#options.shared?.buckets.evictionPolicy();
     if (policy !== 'noeviction') this.#options.logger.warn({ policy }, 'Redis may evict buckets, which makes them full: set maxmemory-policy noeviction');
+  }
+
+  /** The first call of a script carries its text: a look at a bucket that nobody has makes it, before anyone waits. */
+  async #loadScript(): Promise<void> {
+    const policySet = compilePolicies({ policies: { warmup: warmUpPolicy } }, '');
+    const limit = policySet.policies.get('warmup')?.limits[0];
+    if (limit === undefined) return;
+    await this.#options.shared?.buckets.take([toBucketCheck({ key: 'tg1:{warmup}', limit, shape: limit.shape, cost: 0, isHopeless: false }, 0)]);
   }
 
   /** Both connections must work: the one that decides and takes writes, and the one that counts replicas. */

@@ -36,16 +36,6 @@ export class DeadlineWheel<T extends Expiring> {
     this.#held += 1;
   }
 
-  /** Fires all slots whose time has come. Called by the timer; specs may call it. */
-  advance(): void {
-    const target = Math.floor(this.#now() / this.#tickMs);
-    while (this.#lastTick < target && this.#held > 0) {
-      this.#lastTick += 1;
-      this.#fire(this.#lastTick % slots);
-    }
-    if (this.#held === 0) this.stop();
-  }
-
   stop(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
@@ -53,7 +43,23 @@ export class DeadlineWheel<T extends Expiring> {
 
   #start(): void {
     this.#lastTick = Math.floor(this.#now() / this.#tickMs);
-    this.#timer ??= setInterval(() => this.advance(), this.#tickMs).unref();
+    this.#timer ??= setInterval(() => this.#onTick(), this.#tickMs).unref();
+  }
+
+  /** Answers that arrived while this process was busy are read first: timers run before sockets, immediates after. */
+  #onTick(): void {
+    const nowMs = this.#now();
+    setImmediate(() => this.#advanceTo(nowMs));
+  }
+
+  /** Fires all slots whose time has come. */
+  #advanceTo(nowMs: number): void {
+    const target = Math.floor(nowMs / this.#tickMs);
+    while (this.#lastTick < target && this.#held > 0) {
+      this.#lastTick += 1;
+      this.#fire(this.#lastTick % slots);
+    }
+    if (this.#held === 0) this.stop();
   }
 
   #fire(slot: number): void {

@@ -227,13 +227,27 @@ describe('local limits', () => {
     await link.check(check('alice', { verbose: true }));
     seen.die();
     await expect.poll(async () => (await link.check(check('warm-up', { cost: 0 }))).degraded).toBe(true);
-    for (const name of ['alice', 'bob']) {
+    // Alice was last seen at 11 of 12, bob never.
+    for (const [name, share] of [['alice', 3], ['bob', 4]] as const) {
       const decisions = await link.checkMany(Array.from({ length: 10 }, () => check(name)));
-      expect(decisions.filter(({ allowed }) => allowed)).toHaveLength(4);
+      expect(decisions.filter(({ allowed }) => allowed)).toHaveLength(share);
       expect(decisions.at(-1)).toMatchObject({ allowed: false, degraded: true, reason: Reason.LIMITER_DOWN, boundLimit: 'burst', localDivisor: 3 });
     }
     expect(await link.check(buildCheck('never-seen', { client: 'alice' }))).toMatchObject({ allowed: true, degraded: true, reason: Reason.LIMITER_DOWN });
   });
+});
+
+it('limiter/C4: the own share starts at the level last seen', async () => {
+  const spent: LimitResult = { limit: 'burst', mode: LimitMode.ENFORCE, allowed: true, rate: 1, perMs: 3_600_000, burst: 100, remaining: 6, retryAfterMs: undefined, resetMs: 0, cost: 1, adjustment: undefined, overrideId: '', partition: Buffer.alloc(0), unit: '' };
+  const seen = await limiter(({ items }, call) => {
+    call.write(response({ groupSize: 2, results: items.map(({ id, check: asked = check() }) => ({ id, outcome: { $case: 'decision', value: allow(asked, { limits: [spent] }) } })) }));
+  });
+  const link = await client([seen.target]);
+  await link.check(check('alice', { verbose: true }));
+  seen.die();
+  await expect.poll(async () => (await link.check(check('warm-up', { cost: 0 }))).degraded).toBe(true);
+  const decisions = await link.checkMany(Array.from({ length: 10 }, () => check('alice')));
+  expect(decisions.filter(({ allowed }) => allowed)).toHaveLength(3);
 });
 
 it('limiter/C4: a caller with the configuration enforces each limit by its own key, also before the first decision', async () => {

@@ -89,6 +89,7 @@ class StreamingClient implements LimiterClient, PendingCheckOwner, StreamCallOwn
   #waiting: PendingCheck[] = [];
   #isFlushScheduled = false;
   #awaySinceMs: number | undefined;
+  #isAwayTold = false;
   #isClosed = false;
 
   constructor(options: LimiterClientOptions) {
@@ -101,7 +102,7 @@ class StreamingClient implements LimiterClient, PendingCheckOwner, StreamCallOwn
     this.#stats = { sent: 0, messages: 0, decided: 0, denyCached: 0, limiterDown: 0, timedOut: 0, lost: 0, reconnects: 0, openStreams: 0, groupSize: 1 };
     this.#awaySinceMs = this.#clock.monotonicMs();
     const first = Math.floor(Math.random() * options.targets.length);
-    this.#lanes = Array.from({ length: options.streams ?? 2 }, (_, index) => new ReplicaLane((n) => this.#openCall(n), first + index));
+    this.#lanes = Array.from({ length: options.streams ?? 2 }, (_, index) => new ReplicaLane((lane, n) => this.#openCall(lane, n), first + index));
     for (const lane of this.#lanes) lane.connect();
     this.#maintainTimer = setInterval(() => this.#maintain(), maintainEveryMs).unref();
   }
@@ -131,7 +132,7 @@ class StreamingClient implements LimiterClient, PendingCheckOwner, StreamCallOwn
 
   checkUnary(check: Check): Promise<Decision> {
     const deadline = this.#clock.nowMs() + effectiveTimeoutMs(check) + graceMs;
-    const call = this.#channels.take(Math.floor(Math.random() * this.#options.targets.length));
+    const call = this.#channels.take(this.#channels.pick(Math.floor(Math.random() * this.#options.targets.length), []));
     const { promise, resolve, reject } = Promise.withResolvers<CheckLimitResponse>();
     call.checkLimit({ check }, new Metadata(), { deadline }, (error, response) => {
       if (error === null) resolve(response);
@@ -174,6 +175,8 @@ class StreamingClient implements LimiterClient, PendingCheckOwner, StreamCallOwn
   }
 
   opened(call: StreamCall): void {
+    if (this.#isAwayTold) this.#options.logger?.info({}, 'a rate limiter answers again');
+    this.#isAwayTold = false;
     this.#awaySinceMs = undefined;
     this.#laneOf(call)?.opened();
     this.#sendWaiting();
@@ -210,16 +213,24 @@ class StreamingClient implements LimiterClient, PendingCheckOwner, StreamCallOwn
     const lane = this.#laneOf(call);
     if (lane !== undefined) {
       this.#stats.reconnects += 1;
-      this.#options.logger?.warn({ reason, unanswered: unanswered.length }, 'stream to the rate limiter lost');
       lane.reconnect();
     }
-    if (!this.#lanes.some((other) => other.call?.isOpen)) this.#awaySinceMs ??= this.#clock.monotonicMs();
+    if (!this.#isClosed && !this.#lanes.some((other) => other.call?.isOpen)) this.#noteAway(reason);
     for (const pending of unanswered) this.failed(pending, 'lost');
   }
 
-  #openCall(attempt: number): StreamCall {
+  /** Said once until a limiter answers again, however often a connection is tried. */
+  #noteAway(reason: string): void {
+    this.#awaySinceMs ??= this.#clock.monotonicMs();
+    if (this.#isAwayTold) return;
+    this.#isAwayTold = true;
+    this.#options.logger?.warn({ reason }, 'no rate limiter answers: failure modes decide');
+  }
+
+  #openCall(lane: ReplicaLane, attempt: number): StreamCall {
     const { clientGroup, instance } = this.#options;
-    return new StreamCall({ client: this.#channels.take(attempt), clientGroup, instance, owner: this, now: () => this.#clock.monotonicMs() });
+    lane.target = this.#channels.pick(attempt, this.#lanes.map(({ target }) => target));
+    return new StreamCall({ client: this.#channels.take(lane.target), clientGroup, instance, owner: this, now: () => this.#clock.monotonicMs() });
   }
 
   #laneOf(call: StreamCall): ReplicaLane | undefined {

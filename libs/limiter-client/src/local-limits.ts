@@ -10,9 +10,11 @@ import {
   type LimitConfig,
   type MemoryBucketStore,
   type PolicySet,
+  type PreparedCheck,
 } from '@tidegate/rate-limit';
 import type { Clock } from '@tidegate/units';
 import { toLimiterDownDecision } from './failure-decision.js';
+import { SeenLevelMemory } from './seen-levels.js';
 
 /** Buckets a caller keeps for itself at most (limiter/F8). */
 const bucketsMax = 100_000;
@@ -36,17 +38,21 @@ interface Share {
 export class LocalLimits {
   readonly #learnt = new Map<string, LearntPolicy>();
   readonly #shares = new WeakMap<CompiledPolicy, Share>();
+  readonly #levels = new SeenLevelMemory();
   readonly #buckets: MemoryBucketStore;
+  readonly #clock: Clock;
   readonly #policies: (() => PolicySet) | undefined;
 
   /** @param policies the caller's own policies, if it has them */
   constructor(clock: Clock, policies?: () => PolicySet) {
+    this.#clock = clock;
     this.#buckets = createMemoryBucketStore({ clock, bucketsMax });
     this.#policies = policies;
   }
 
-  /** Learns a policy's limits from a limiter's decision; a verbose one tells all of them. */
+  /** Learns what a limiter's decision left, and the policy's limits; a verbose one tells all of them. */
   learn(check: Check, decision: Decision): void {
+    this.#levels.learn(check, decision, this.#clock.monotonicMs());
     const known = this.#learnt.get(decision.policy);
     if (known !== undefined && known.configVersion === decision.configVersion && known.limits >= decision.limits.length) return;
     if (decision.limits.length === 0 || this.#policies !== undefined) return;
@@ -62,12 +68,27 @@ export class LocalLimits {
     const whole = own?.policies.get(check.policy) ?? learnt?.whole;
     if (whole === undefined) return toLimiterDownDecision(check, true);
     const prepared = prepareForPolicy(this.#shareOf(whole, groupSize), check);
-    const taken = prepared instanceof LimiterFault ? undefined : this.#buckets.takeOne(prepared);
-    if (prepared instanceof LimiterFault || taken === undefined) return toLimiterDownDecision(check, true);
+    if (prepared instanceof LimiterFault) return toLimiterDownDecision(check, true);
+    this.#seed(prepared);
+    const taken = this.#buckets.takeOne(prepared);
+    if (taken === undefined) return toLimiterDownDecision(check, true);
     const configVersion = own?.configVersion ?? learnt?.configVersion ?? '';
     const decision = toDecision(prepared, taken, { configVersion, decisionId: '', localDivisor: groupSize });
     decision.reason = Reason.LIMITER_DOWN;
     return decision;
+  }
+
+  /** An own bucket starts at the share of the level last seen and what it gained since, else full. */
+  #seed({ check, calls }: PreparedCheck): void {
+    const seen = this.#levels.find(check);
+    if (seen === undefined) return;
+    const elapsedMs = this.#clock.monotonicMs() - seen.atMs;
+    for (const { key, limit, shape } of calls) {
+      const remaining = seen.remaining[limit.name];
+      if (remaining === undefined) continue;
+      const tokens = remaining / limit.divisor + (elapsedMs * shape.rate) / shape.perMs;
+      this.#buckets.seed(key, shape, Math.min(shape.fullGrains, Math.floor(tokens * shape.grainsPerToken)));
+    }
   }
 
   #shareOf(whole: CompiledPolicy, divisor: number): CompiledPolicy {

@@ -43,9 +43,14 @@ export class Channels {
     this.#credentials = tls === undefined ? credentials.createInsecure() : readCredentials(tls);
   }
 
-  /** The channel for the n-th attempt. */
-  take(n: number): RateLimitServiceClient {
-    const target = this.#targets[n % this.#targets.length] ?? '';
+  /** The target for the n-th attempt: the next in the list that is not in use, else just the next. */
+  pick(n: number, inUse: readonly string[]): string {
+    const inOrder = this.#targets.map((_target, offset) => this.#targets[(n + offset) % this.#targets.length] ?? '');
+    return inOrder.find((target) => !inUse.includes(target)) ?? inOrder[0] ?? '';
+  }
+
+  /** The channel to a target. */
+  take(target: string): RateLimitServiceClient {
     const known = this.#clients.get(target);
     if (known !== undefined) return known;
     const client = new RateLimitServiceClient(target, this.#credentials, channelOptions);
@@ -60,18 +65,20 @@ export class Channels {
 
 /** Keeps one stream open: reconnects with jitter, each time to the next target. */
 export class ReplicaLane {
-  readonly #open: (attempt: number) => StreamCall;
+  readonly #open: (lane: ReplicaLane, attempt: number) => StreamCall;
   #attempt: number;
   #failures = 0;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
   call: StreamCall | undefined;
+  /** Where the present stream goes; '' without one. */
+  target = '';
 
   /**
-   * @param open starts a stream for the n-th attempt
+   * @param open starts a stream for the n-th attempt and sets `target`
    * @param firstAttempt where this lane begins in the list of targets
    */
-  constructor(open: (attempt: number) => StreamCall, firstAttempt: number) {
+  constructor(open: (lane: ReplicaLane, attempt: number) => StreamCall, firstAttempt: number) {
     this.#open = open;
     this.#attempt = firstAttempt;
   }
@@ -79,7 +86,7 @@ export class ReplicaLane {
   connect(): void {
     this.#timer = undefined;
     if (this.#isClosed) return;
-    this.call = this.#open(this.#attempt);
+    this.call = this.#open(this, this.#attempt);
     this.#attempt += 1;
   }
 
@@ -91,6 +98,7 @@ export class ReplicaLane {
   /** Forgets the present stream and opens another after a delay with jitter. */
   reconnect(): void {
     this.call = undefined;
+    this.target = '';
     if (this.#isClosed || this.#timer !== undefined) return;
     const delayMs = Math.min(retryDelayMsMax, retryDelayMsMin * 2 ** this.#failures) * (0.5 + Math.random());
     this.#failures = Math.min(this.#failures + 1, 10);
