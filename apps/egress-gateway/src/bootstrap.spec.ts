@@ -41,7 +41,7 @@ describe('bootstrap', () => {
     expect(await status('/breakers', { authorization: 'Bearer admin' })).toBe(200);
     await egress.close();
     expect(options.observability.health.isReady).toBe(false);
-    await expect(status('/readyz')).rejects.toThrow();
+    await expect(status('/readyz')).rejects.toThrow('fetch failed');
   });
 
   it('refuses what is no call from ingress', async () => {
@@ -58,7 +58,7 @@ describe('bootstrap', () => {
     const { port } = busy.address() as { port: number };
     const ops = await freePort();
     await expect(bootstrap(optionsOn(port, ops))).rejects.toThrow(/EADDRINUSE/);
-    await expect(fetch(`http://127.0.0.1:${ops}/healthz`)).rejects.toThrow();
+    await expect(fetch(`http://127.0.0.1:${ops}/healthz`)).rejects.toThrow('fetch failed');
     await new Promise((resolve) => busy.close(resolve));
   });
 });
