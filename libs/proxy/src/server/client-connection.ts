@@ -64,7 +64,11 @@ export class ClientConnection<E extends HttpExchange> implements SocketOwner, Si
 
   /** A head was read. It runs now, or after those before it. */
   accept(request: GatewayRequest, response: ServerResponse): void {
-    if (this.#isReadToEnd) return;
+    if (this.#isReadToEnd) {
+      // Not a request, and no more of its kind is to pile up.
+      this.#hold();
+      return;
+    }
     this.#isClientDone = !response.shouldKeepAlive;
     // The parser stops behind an upgrade and forgets the rest of the packet: what follows cannot be told from a request.
     this.#isReadToEnd = this.#isClientDone || request.headFields.isUpgrade;
@@ -88,14 +92,19 @@ export class ClientConnection<E extends HttpExchange> implements SocketOwner, Si
     const { code = '' } = error;
     if (!code.startsWith('HPE_') && code !== 'ERR_HTTP_REQUEST_TIMEOUT') return void this.#socket.destroy();
     const last = this.#waiting.at(-1);
-    if (last === undefined && this.#exchange !== undefined && this.#body?.isComplete === false) {
-      const isCut = code === 'HPE_INVALID_EOF_STATE';
-      this.#isReadToEnd = true;
-      this.#exchange.cancellation.cancel(new Fault(isCut ? 'client-closed' : 'bad-request', `body framing: ${code}`));
-    } else if (last?.request?.complete === false) {
+    if (last === undefined && this.#body?.isComplete === false) this.#bodyBroke(code);
+    else if (last?.request?.isBodyMissing === true) {
       this.#isReadToEnd = true;
       last.fault ??= toParserFault(error);
     } else if (!this.#isReadToEnd) this.#refuseHead(error);
+  }
+
+  /** The request was counted when its head was read: no second answer, only what is left of the first. */
+  #bodyBroke(code: string): void {
+    this.#isReadToEnd = true;
+    const isCut = code === 'HPE_INVALID_EOF_STATE';
+    if (this.#exchange === undefined) this.#close();
+    else this.#exchange.cancellation.cancel(new Fault(isCut ? 'client-closed' : 'bad-request', `body framing: ${code}`));
   }
 
   mayPersist(): boolean {
@@ -243,7 +252,10 @@ export class ClientConnection<E extends HttpExchange> implements SocketOwner, Si
     this.#isReadToEnd = true;
     const refused: Waiting = { request: undefined, response: undefined, fault, line };
     if (this.isIdle) this.#answerRaw(refused);
-    else this.#waiting.push(refused);
+    else {
+      this.#waiting.push(refused);
+      this.#hold();
+    }
   }
 
   #answerRaw({ fault, line }: Waiting): void {

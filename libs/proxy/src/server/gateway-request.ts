@@ -20,6 +20,12 @@ export class GatewayRequest extends IncomingMessage {
     return this.#read;
   }
 
+  /** A body was announced and is not whole yet. */
+  get isBodyMissing(): boolean {
+    const { contentLengthCount, transferEncodingCount } = this.headFields;
+    return contentLengthCount + transferEncodingCount > 0 && !this.complete;
+  }
+
   override push(chunk: Uint8Array | null, encoding?: BufferEncoding): boolean {
     if (chunk !== null) this.bodyBytes += chunk.length;
     return super.push(chunk, encoding);

@@ -251,7 +251,7 @@ describe('gateway/H9: cancel', () => {
     expect(client.received).toMatch(/4\r\nhalf\r\n$/);
     expect(client.finals).toEqual([]);
   });
-  it('an answer whose end is the end of the connection is reset instead', async () => {
+  it.each(['', 'Connection: keep-alive\r\n'])('an answer whose end is the end of the connection is reset instead (%j)', async (fields) => {
     const { port } = await serve(async ({ response }) => {
       response.start({ status: 200, fields: [] });
       response.write(Buffer.from('half'));
@@ -259,7 +259,7 @@ describe('gateway/H9: cancel', () => {
       response.abort(new Fault('upstream-unreachable', 'died'));
     });
     const client = open(port);
-    client.write(get('/', '', '1.0'));
+    client.write(get('/', fields, '1.0'));
     await client.closed;
     expect(client.ending).toBe('ECONNRESET');
   });
@@ -354,6 +354,15 @@ describe('gateway/H14: one at a time', () => {
     client.write(`world${get()}`);
     await client.untilAnswers(2);
     expect(client.finals.map(({ status }) => status)).toEqual([200, 200]);
+  });
+  it('a rest that breaks its framing ends the connection, without a second answer', async () => {
+    const { port } = await serve(ok);
+    const client = open(port);
+    client.write(post('Transfer-Encoding: chunked\r\n', '5\r\nhel'));
+    await client.untilAnswers(1);
+    client.write('lo!!\r\n');
+    await client.closed;
+    expect([client.finals.map(({ status }) => status), refusals.length]).toEqual([[200], 0]);
   });
   it('a rest that does not come ends the connection', async () => {
     const { port } = await serve(ok);

@@ -41,6 +41,8 @@ export interface GatewayServerOptions<E extends HttpExchange> {
 }
 
 const sweepEveryMs = 500;
+/** For the answers to what drain had to cancel. */
+const lastAnswersMs = 500;
 
 /**
  * A listener: HTTP/1.1 by node:http, with nothing in front of the pipeline that answers by itself but our own refusals
@@ -125,7 +127,9 @@ export class GatewayServer<E extends HttpExchange> {
     NetServer.prototype.close.call(this.#http);
     if (this.#connections.size > 0) await Promise.race([emptied, sleep(Math.max(0, timeoutMs - delayMs))]);
     for (const connection of this.#connections) connection.terminate(new Fault('draining', 'the gateway has no more time'));
-    await sleep(0);
+    // Whoever was cancelled still gets its answer.
+    const lastLookMs = performance.now() + lastAnswersMs;
+    while (this.inFlight > 0 && performance.now() < lastLookMs) await sleep(5);
     await this.close();
   }
 

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { Fault } from '@tidegate/fault';
-import type { Fields, ResponseHead, ResponseSink } from '@tidegate/pipeline';
+import { fieldValue, type Fields, type ResponseHead, type ResponseSink } from '@tidegate/pipeline';
 import { wantsTrailers } from '../forward/upstream-fields.js';
 
 /** A body up to this size is copied behind its head, so that both leave as one string in one plain write. */
@@ -36,6 +36,7 @@ export class HttpResponseSink implements ResponseSink {
   readonly #isOld: boolean;
   readonly #fields: readonly string[];
   #hasNoBody: boolean;
+  #endsByClose = false;
   /** The first chunk, kept back so that it leaves together with the head, and with the end if that follows at once. */
   #first: Uint8Array | undefined;
   #isFlushed = false;
@@ -81,6 +82,7 @@ export class HttpResponseSink implements ResponseSink {
       throw new Fault('upstream-bad-response', 'the head of the answer cannot be written', { cause: error });
     }
     this.status = status;
+    this.#endsByClose = this.#isOld && !this.#hasNoBody && fieldValue(fields, 'content-length') === undefined;
     this.#connection.flushSoon(this);
   }
 
@@ -121,8 +123,7 @@ export class HttpResponseSink implements ResponseSink {
     this.abortReason = reason;
     this.isFinished = true;
     // Where the end of the connection is the end of the body, only a reset says that this is not the end.
-    const response = this.#response;
-    this.#connection.breakOff(!response.chunkedEncoding && !response.shouldKeepAlive);
+    this.#connection.breakOff(this.#endsByClose);
     this.drained();
   }
 

@@ -332,6 +332,8 @@ const others: Case[] = [
   badAfter('garbage behind a request', `${get()}GARBAGE\r\n\r\n`, 'GET h/'),
   badAfter('a bad head behind a good request', get() + get('A : b\r\n'), 'GET h/'),
   badAfter('a bad Host behind a good request', `${get()}GET / HTTP/1.1\r\nHost: a b\r\n\r\n${next}`, 'GET h/'),
+  { ...badAfter('a bad head behind two good requests', get() + next + get('A : b\r\n'), 'GET h/'), answers: [200, 200, 400], seen: ['GET h/', sawNext] },
+  { ...badAfter('a bad chunk behind two good requests', get() + next + chunked('x\r\n'), 'GET h/'), answers: [200, 200, 400], seen: ['GET h/', sawNext] },
   badAfter('a bad chunk behind a good request', get() + chunked('x\r\n'), 'GET h/'),
   badAfter('a CONNECT behind a good request', get() + request('CONNECT h:1 HTTP/1.1'), 'GET h/', 405),
   badAfter('a TRACE behind a good request', get() + request('TRACE / HTTP/1.1') + next, 'GET h/', 405),
