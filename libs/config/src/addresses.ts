@@ -18,13 +18,18 @@ export function forApp(config: TidegateConfig, app: OpsApp): TidegateConfig {
   return { ...config, listeners: { ...config.listeners, ops: { address: opsAddressOf(config, app) } } };
 }
 
-/** Limiters and egress gateways a gateway in its own process talks to: `links`, or the listeners' own addresses. */
+/** Where a process finds the others: `links`, or the listeners' own addresses. */
 export function linkTargets({ listeners, links }: Pick<TidegateConfig, 'listeners' | 'links'>): LinkTargets {
   return {
     limiter: links.limiter ?? [formatAddress(reachable(listeners.limiter.address))],
-    egress: links.egress ?? [`http://${formatAddress(reachable(listeners.egress.address))}`],
+    egress: links.egress ?? [originOf(listeners.egress)],
+    public: links.public ?? originOf(listeners.public),
+    replay: links.replay ?? (listeners.replay === undefined ? undefined : originOf(listeners.replay)),
+    analytics: links.analytics ?? originOf(listeners.analytics),
   };
 }
+
+const originOf = ({ address }: { readonly address: ListenAddress }): string => `http://${formatAddress(reachable(address))}`;
 
 /** Targets by tier. */
 export interface LinkTargets {
@@ -32,6 +37,12 @@ export interface LinkTargets {
   readonly limiter: readonly string[];
   /** Origins. */
   readonly egress: readonly string[];
+  /** Origin of the public listener. */
+  readonly public: string;
+  /** Undefined: there is no replay listener. */
+  readonly replay: string | undefined;
+  /** Origin of the analytics API. */
+  readonly analytics: string;
 }
 
 /** An address to connect to for one to listen on: "every address" becomes loopback. */

@@ -14,10 +14,13 @@ export const egressSchema = z.strictObject({ mode: z.literal('direct').default('
 const hostPort = () =>
   z.string().regex(/^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+):\d{1,5}$/, 'expected host:port, such as limiter:50051');
 
-/** `links`: where a gateway in its own process finds the tiers behind it; by default at their listeners' addresses. */
+/** `links`: where the other processes, and the command line, find a tier; by default at its listener's address. */
 export const linksSchema = z.strictObject({
   limiter: z.array(hostPort()).min(1).max(64).optional(),
   egress: z.array(originUrl()).min(1).max(64).optional(),
+  public: originUrl().optional(),
+  replay: originUrl().optional(),
+  analytics: originUrl().optional(),
   /** Where the limiters speak TLS: who signed their certificates, and the gateway's own where they ask for one. PEM files. */
   limiterTls: z
     .strictObject({ caFile: z.string().min(1), certFile: z.string().min(1).optional(), keyFile: z.string().min(1).optional() })

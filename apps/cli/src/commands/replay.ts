@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { reachable, type TidegateConfig } from '@tidegate/config';
+import { linkTargets, type TidegateConfig } from '@tidegate/config';
 import { compileRoutes, matchRoute, normaliseTarget, strictTargetRules } from '@tidegate/routing';
-import { formatAddress } from '@tidegate/units';
 import type { Command } from 'commander';
 import { CliError } from '../cli-error.js';
 import { exitCodes } from '../exit-codes.js';
@@ -88,10 +87,11 @@ interface Settings {
   readonly waitMs: number;
 }
 
-function parseSettings(options: ReplayOptions, { listeners }: TidegateConfig): Settings {
-  const replay = options.url ?? (listeners.replay === undefined ? undefined : `http://${formatAddress(reachable(listeners.replay.address))}`);
+function parseSettings(options: ReplayOptions, config: TidegateConfig): Settings {
+  const targets = linkTargets(config);
+  const replay = options.url ?? targets.replay;
   if (replay === undefined) throw new CliError('there is no replay listener: configure listeners.replay, or name one with --url', exitCodes.usage);
-  const analytics = options.analytics ?? `http://${formatAddress(reachable(listeners.analytics.address))}`;
+  const analytics = options.analytics ?? targets.analytics;
   for (const [name, url] of [['--url', replay], ['--analytics', analytics]] as const) {
     if (!URL.canParse(url)) throw new CliError(`${name}: expected a URL, got "${url}"`, exitCodes.usage);
   }

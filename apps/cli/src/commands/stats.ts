@@ -1,5 +1,5 @@
-import { reachable } from '@tidegate/config';
-import { formatAddress, parseDurationMs } from '@tidegate/units';
+import { linkTargets } from '@tidegate/config';
+import { parseDurationMs } from '@tidegate/units';
 import type { Command } from 'commander';
 import { CliError } from '../cli-error.js';
 import { exitCodes } from '../exit-codes.js';
@@ -55,7 +55,7 @@ export function addStatsCommand(program: Command, terminal: Terminal): void {
 async function printStats(options: StatsOptions, terminal: Terminal): Promise<void> {
   const config = openConfig(options.config, terminal);
   const { adminToken } = openSecrets(config);
-  const base = options.url ?? `http://${formatAddress(reachable(config.listeners.analytics.address))}`;
+  const base = options.url ?? linkTargets(config).analytics;
   if (!URL.canParse(base)) throw new CliError(`--url: expected a URL, got "${base}"`, exitCodes.usage);
   const stats = await askStats(new URL(base), adminToken, options);
   if (options.json === true) printJson(terminal, stats);

@@ -1,5 +1,5 @@
-import { formatAddress, parseDurationMs } from '@tidegate/units';
-import { reachable } from '@tidegate/config';
+import { parseDurationMs } from '@tidegate/units';
+import { linkTargets } from '@tidegate/config';
 import type { Command } from 'commander';
 import { CliError } from '../cli-error.js';
 import { exitCodes } from '../exit-codes.js';
@@ -38,7 +38,7 @@ async function printToken(options: TokenOptions, terminal: Terminal): Promise<vo
   const config = openConfig(options.config, terminal);
   const ttlMs = parseDurationMs(options.ttl);
   if (ttlMs === undefined || ttlMs < 1_000) throw new CliError(`--ttl: expected a duration such as 15m, got "${options.ttl}"`, exitCodes.usage);
-  const url = options.url ?? `http://${formatAddress(reachable(config.listeners.public.address))}/auth/token`;
+  const url = options.url ?? `${linkTargets(config).public}/auth/token`;
   if (!URL.canParse(url)) throw new CliError(`--url: expected a URL, got "${url}"`, exitCodes.usage);
   const { clients } = openSecrets(config);
   const answer = await requestToken(new URL(url), { client: clients[0], sub: options.sub, scopes: splitScopes(options.scope), ttlMs });
