@@ -37,7 +37,7 @@ export function toDenial(decision: Decision, { headers }: DenialOptions): Denial
 }
 
 /** Retry-After in whole seconds, at least 1; undefined if waiting does not help. */
-export function retryAfterSeconds({ retryAfterMs }: Decision): number | undefined {
+function retryAfterSeconds({ retryAfterMs }: Decision): number | undefined {
   return retryAfterMs === undefined ? undefined : Math.max(1, Math.ceil(retryAfterMs / 1_000));
 }
 
