@@ -371,6 +371,15 @@ describe('gateway/H14: one at a time', () => {
     await client.closed;
     expect([client.finals.map(({ status }) => status), client.ending]).toEqual([[200], 'end']);
   });
+  it('a stage that destroys the body does not take the connection down with it', async () => {
+    const { port } = await serve((exchange) => {
+      exchange.body.stream?.destroy(new Error('the upstream refused'));
+      throw new Fault('upstream-unreachable', 'refused');
+    });
+    const client = open(port);
+    await client.untilAnswersTo(post('Content-Length: 5\r\n', 'hello'), post('Content-Length: 5\r\n', 'hello'));
+    expect(client.finals.map(({ status }) => status)).toEqual([502, 502]);
+  });
   it('a long rest is announced as the end of the connection, and the answer arrives whole', async () => {
     const { port } = await serve(ok);
     const client = open(port);
