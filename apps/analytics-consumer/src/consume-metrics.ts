@@ -19,6 +19,7 @@ export function createConsumeMetrics({ registry, logger, health }: Observability
   const failures = counter(registry, { name: 'tidegate_analytics_write_failures_total', help: 'Transactions that failed and were repeated' });
   const duration = histogram(registry, { name: 'tidegate_analytics_write_seconds', help: 'Time of one transaction' });
   const check = 'analytics-store';
+  let isFailing = false;
   health.set(check, true);
   return {
     unknownKinds: counter(registry, { name: 'tidegate_analytics_unknown_events_total', help: 'Events of a kind this version does not know, skipped' }),
@@ -37,11 +38,14 @@ export function createConsumeMetrics({ registry, logger, health }: Observability
       events.inc({ kind: 'other' }, others);
       duration.observe(seconds);
       health.set(check, true);
+      isFailing = false;
     },
     onFailed: (error) => {
       failures.inc();
       health.set(check, false, 'the store cannot be written');
-      logger.error({ err: error }, 'analytics: the transaction failed; its batches will be repeated');
+      // Once, not at every attempt.
+      if (!isFailing) logger.error({ err: error }, 'analytics: the store cannot be written; ingest waits and tries again');
+      isFailing = true;
     },
   };
 }

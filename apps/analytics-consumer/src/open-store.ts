@@ -18,12 +18,27 @@ export class StoreError extends Error {
   }
 }
 
+/** Who holds connections to the store. */
+export interface StoreUser {
+  /** Closes its connections, once nothing runs on them. */
+  release(): Promise<void>;
+  /** Takes new ones. */
+  acquire(): Promise<void>;
+}
+
 /** An open DuckDB file. This process is its only user. */
 export interface Store {
   readonly file: string;
   connect(): Promise<DuckDBConnection>;
+  /** Makes a user take part in `reopen`; returns its way out. */
+  attach(user: StoreUser): () => void;
+  /** Opens the file anew, after an error that made DuckDB give it up, such as a full disk in a checkpoint. Throws StoreError. */
+  reopen(): Promise<void>;
   close(): void;
 }
+
+/** Whether DuckDB gave the file up: nothing works on it until it is opened anew. */
+export const isFatal = (error: unknown): boolean => error instanceof Error && /FATAL|database has been invalidated/.test(error.message);
 
 export interface StoreOptions {
   readonly file: string;
@@ -43,17 +58,53 @@ export async function openStore({ file, memoryBytesMax }: StoreOptions): Promise
   openFiles.add(path);
   try {
     const instance = await openInstance(path, memoryBytesMax);
-    return {
-      file,
-      connect: () => instance.connect(),
-      close: () => {
-        instance.closeSync();
-        openFiles.delete(path);
-      },
-    };
+    return new DuckDbStore({ file, memoryBytesMax }, instance);
   } catch (error) {
     openFiles.delete(path);
-    throw error instanceof StoreError ? error : toStoreError(file, error);
+    throw toStoreError(file, error);
+  }
+}
+
+class DuckDbStore implements Store {
+  readonly file: string;
+  readonly #memoryBytesMax: number;
+  readonly #users = new Set<StoreUser>();
+  #instance: DuckDBInstance | undefined;
+
+  constructor({ file, memoryBytesMax }: StoreOptions, instance: DuckDBInstance) {
+    this.file = file;
+    this.#memoryBytesMax = memoryBytesMax;
+    this.#instance = instance;
+  }
+
+  connect(): Promise<DuckDBConnection> {
+    if (this.#instance === undefined) return Promise.reject(new StoreError(73, `${this.file} is not open`));
+    return this.#instance.connect();
+  }
+
+  attach(user: StoreUser): () => void {
+    this.#users.add(user);
+    return () => void this.#users.delete(user);
+  }
+
+  async reopen(): Promise<void> {
+    if (this.#instance !== undefined) {
+      // All connections first: the file is free only when the last one is gone.
+      await Promise.all([...this.#users].map((user) => user.release()));
+      this.#instance.closeSync();
+      this.#instance = undefined;
+    }
+    try {
+      this.#instance = await openInstance(resolve(this.file), this.#memoryBytesMax);
+    } catch (error) {
+      throw toStoreError(this.file, error);
+    }
+    await Promise.all([...this.#users].map((user) => user.acquire()));
+  }
+
+  close(): void {
+    this.#instance?.closeSync();
+    openFiles.delete(resolve(this.file));
   }
 }
 

@@ -2,7 +2,7 @@ import { BIGINT, INTEGER, VARCHAR, type DuckDBConnection, type DuckDBType, type 
 import type { Event, RequestEvent } from '@tidegate/grpc';
 import { appendRequests, appendRows, otherTable, shapeTable, toOtherValues, type OtherRow, type Table } from './append-rows.js';
 import { inTransaction } from './in-transaction.js';
-import type { Store } from './open-store.js';
+import { isFatal, type Store, type StoreUser } from './open-store.js';
 import type { RequestRow } from './request-columns.js';
 import { ShapeNames } from './shapes.js';
 
@@ -52,21 +52,36 @@ export interface Sink {
 
 /** Opens the writing side of the store. */
 export async function createSink(store: Store): Promise<Sink> {
-  const sink = new DuckDbSink(await store.connect());
+  const sink = new DuckDbSink(store);
+  await sink.acquire();
   await sink.load();
   return sink;
 }
 
-class DuckDbSink implements Sink {
-  readonly #connection: DuckDBConnection;
+class DuckDbSink implements Sink, StoreUser {
+  readonly #store: Store;
+  readonly #detach: () => void;
+  #connection: DuckDBConnection | undefined;
+  #isLost = false;
   #tail: Promise<unknown> = Promise.resolve();
   readonly #shapes = new ShapeNames();
   #knownSequences = new Set<string>();
   #knownPositions = new Set<string>();
   lastFlush = 0;
 
-  constructor(connection: DuckDBConnection) {
-    this.#connection = connection;
+  constructor(store: Store) {
+    this.#store = store;
+    this.#detach = store.attach(this);
+  }
+
+  async acquire(): Promise<void> {
+    this.#connection = await this.#store.connect();
+  }
+
+  release(): Promise<void> {
+    this.#connection?.closeSync();
+    this.#connection = undefined;
+    return Promise.resolve();
   }
 
   shapeOf(event: Event, request: RequestEvent): number {
@@ -75,38 +90,53 @@ class DuckDbSink implements Sink {
 
   write(flush: Flush): Promise<void> {
     const shapes = this.#shapes.takeFresh();
-    return this.exclusive(async () => {
+    return this.exclusive(async (connection) => {
       const number = this.lastFlush + 1;
-      await inTransaction(this.#connection, async () => {
-        await appendRows(this.#connection, shapeTable, shapes.map(([shape, parts]) => [shape, ...Object.values(parts)]));
-        await appendRequests(this.#connection, flush.requests, number);
-        await appendRows(this.#connection, otherTable, flush.others.map((row) => toOtherValues(row, number)));
-        await this.#mark(flush);
+      await inTransaction(connection, async () => {
+        await appendRows(connection, shapeTable, shapes.map(([shape, parts]) => [shape, ...Object.values(parts)]));
+        await appendRequests(connection, flush.requests, number);
+        await appendRows(connection, otherTable, flush.others.map((row) => toOtherValues(row, number)));
+        await this.#mark(connection, flush);
       });
       this.lastFlush = number;
     });
   }
 
   exclusive<T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
-    const result = this.#tail.then(() => work(this.#connection));
+    const result = this.#tail.then(() => this.#run(work));
     this.#tail = result.catch(() => undefined);
     return result;
   }
 
+  /** Runs the work; when DuckDB gave the file up under earlier work, it is opened anew first. */
+  async #run<T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+    if (this.#isLost || this.#connection === undefined) {
+      await this.#store.reopen();
+      this.#isLost = false;
+    }
+    try {
+      return await work(this.#connection as DuckDBConnection);
+    } catch (error) {
+      if (isFatal(error)) this.#isLost = true;
+      throw error;
+    }
+  }
+
   load(): Promise<Marks> {
-    return this.exclusive(async () => {
-      const [numbers] = await this.#rows(
+    return this.exclusive(async (connection) => {
+      const rows = async (sql: string): Promise<readonly (readonly unknown[])[]> => (await connection.runAndReadAll(sql)).getRowsJson();
+      const [numbers] = await rows(
         'SELECT greatest((FROM rolled_up), coalesce((SELECT max(flush) FROM requests), 0), coalesce((SELECT max(flush) FROM other_events), 0)), coalesce((SELECT max(shape) FROM shapes), 0)',
       );
       this.lastFlush = Number(numbers?.[0]);
       // Named anew after a start: cheaper than reading them back, and only what still occurs is held.
       this.#shapes.reset(Number(numbers?.[1]) + 1);
-      const sequences = (await this.#rows('SELECT producer, part, sequence FROM sequences')).map(([producer, part, sequence]) => ({
+      const sequences = (await rows('SELECT producer, part, sequence FROM sequences')).map(([producer, part, sequence]) => ({
         producer: String(producer),
         partition: Number(part),
         sequence: Number(sequence),
       }));
-      const positions = (await this.#rows('SELECT topic, part, record_offset FROM positions')).map(([topic, part, offset]) => ({
+      const positions = (await rows('SELECT topic, part, record_offset FROM positions')).map(([topic, part, offset]) => ({
         topic: String(topic),
         partition: Number(part),
         offset: Number(offset),
@@ -119,28 +149,30 @@ class DuckDbSink implements Sink {
 
   async close(): Promise<void> {
     await this.#tail;
-    this.#connection.closeSync();
-  }
-
-  async #rows(sql: string): Promise<readonly (readonly unknown[])[]> {
-    return (await this.#connection.runAndReadAll(sql)).getRowsJson();
+    this.#detach();
+    await this.release();
   }
 
   /** Updates in place where a row is known, so that the tables do not grow with every flush. */
-  async #mark({ sequences, positions, atMs }: Flush): Promise<void> {
+  async #mark(connection: DuckDBConnection, { sequences, positions, atMs }: Flush): Promise<void> {
     const sequenceRows = sequences.map((mark) => ({ key: keyOfSequence(mark), values: [mark.producer, mark.partition, BigInt(mark.sequence), BigInt(atMs)] }));
     const positionRows = positions.map((mark) => ({ key: keyOfPosition(mark), values: [mark.topic, mark.partition, BigInt(mark.offset)] }));
-    await this.#upsert(sequenceTable, this.#knownSequences, sequenceRows);
-    await this.#upsert(positionTable, this.#knownPositions, positionRows);
+    await upsert(connection, { ...sequenceTable, known: this.#knownSequences }, sequenceRows);
+    await upsert(connection, { ...positionTable, known: this.#knownPositions }, positionRows);
   }
+}
 
-  async #upsert(table: MarkTable, known: Set<string>, rows: readonly { readonly key: string; readonly values: DuckDBValue[] }[]): Promise<void> {
-    const old = rows.filter(({ key }) => known.has(key));
-    if (old.length > 0) await this.#connection.run(table.updateSql(old.length), old.flatMap(({ values }) => values));
-    const fresh = rows.filter(({ key }) => !known.has(key));
-    await appendRows(this.#connection, table, fresh.map(({ values }) => values));
-    for (const { key } of fresh) known.add(key);
-  }
+interface MarkRow {
+  readonly key: string;
+  readonly values: DuckDBValue[];
+}
+
+async function upsert(connection: DuckDBConnection, table: MarkTable & { readonly known: Set<string> }, rows: readonly MarkRow[]): Promise<void> {
+  const old = rows.filter(({ key }) => table.known.has(key));
+  if (old.length > 0) await connection.run(table.updateSql(old.length), old.flatMap(({ values }) => values));
+  const fresh = rows.filter(({ key }) => !table.known.has(key));
+  await appendRows(connection, table, fresh.map(({ values }) => values));
+  for (const { key } of fresh) table.known.add(key);
 }
 
 interface MarkTable extends Table {

@@ -32,37 +32,82 @@ const waitingMax = 64;
 
 /** Opens the reading side of the store: a few connections, each for one query at a time. */
 export async function createReaders({ store, timeoutMs, connections = 2 }: ReadersOptions): Promise<Readers> {
-  const all = await Promise.all(Array.from({ length: connections }, () => store.connect()));
-  const idle = [...all];
-  const waiting: ((connection: DuckDBConnection) => void)[] = [];
-  const take = (): Promise<DuckDBConnection> => {
-    const connection = idle.pop();
-    if (connection !== undefined) return Promise.resolve(connection);
-    if (waiting.length >= waitingMax) return Promise.reject(new QueryRefused('too-many'));
-    return new Promise((resolve) => {
-      waiting.push(resolve);
-    });
+  const pool = new ConnectionPool(timeoutMs);
+  let all: DuckDBConnection[] = [];
+  const acquire = async (): Promise<void> => {
+    all = await Promise.all(Array.from({ length: connections }, () => store.connect()));
+    for (const connection of all) pool.give(connection);
   };
-  const release = (connection: DuckDBConnection): void => {
-    const next = waiting.shift();
-    if (next === undefined) idle.push(connection);
-    else next(connection);
+  /** Stops what runs and closes all connections; questions that come meanwhile wait. */
+  const release = async (): Promise<void> => {
+    // Again and again: one that comes before its query has begun is forgotten.
+    const interrupting = setInterval(() => all.forEach((connection) => connection.interrupt()), 20);
+    for (const connection of await Promise.all(all.map(() => pool.takeFirst()))) connection.closeSync();
+    clearInterval(interrupting);
+    all = [];
   };
+  const detach = store.attach({ release, acquire });
+  await acquire();
   return {
     rows: async (sql, values = []) => {
-      const connection = await take();
+      const connection = await pool.take();
       try {
         return await runWithin(connection, timeoutMs, async () => (await connection.runAndReadAll(sql, [...values])).getRowObjectsJson() as Row[]);
       } finally {
-        release(connection);
+        pool.give(connection);
       }
     },
-    close: async () => {
-      for (const connection of all) connection.interrupt();
-      const mine = await Promise.all(all.map(take));
-      for (const connection of mine) connection.closeSync();
+    close: () => {
+      detach();
+      return release();
     },
   };
+}
+
+type Waiter = (connection: DuckDBConnection) => void;
+
+/** Connections that are free, and who waits for one. */
+class ConnectionPool {
+  readonly #timeoutMs: number;
+  readonly #idle: DuckDBConnection[] = [];
+  #waiting: Waiter[] = [];
+
+  constructor(timeoutMs: number) {
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** A free connection; throws QueryRefused when too many wait or none gets free in time. */
+  take(): Promise<DuckDBConnection> {
+    const connection = this.#idle.pop();
+    if (connection !== undefined) return Promise.resolve(connection);
+    if (this.#waiting.length >= waitingMax) return Promise.reject(new QueryRefused('too-many'));
+    return new Promise((resolve, reject) => {
+      const waiter: Waiter = (given) => {
+        clearTimeout(timer);
+        resolve(given);
+      };
+      const timer = setTimeout(() => {
+        this.#waiting = this.#waiting.filter((other) => other !== waiter);
+        reject(new QueryRefused('too-many'));
+      }, this.#timeoutMs);
+      this.#waiting.push(waiter);
+    });
+  }
+
+  /** The next connection that gets free, before all who wait. */
+  takeFirst(): Promise<DuckDBConnection> {
+    const connection = this.#idle.pop();
+    if (connection !== undefined) return Promise.resolve(connection);
+    return new Promise((resolve) => {
+      this.#waiting.unshift(resolve);
+    });
+  }
+
+  give(connection: DuckDBConnection): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#idle.push(connection);
+    else next(connection);
+  }
 }
 
 async function runWithin<T>(connection: DuckDBConnection, timeoutMs: number, run: () => Promise<T>): Promise<T> {
