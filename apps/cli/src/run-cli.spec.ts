@@ -24,7 +24,7 @@ beforeAll(async () => {
   const config = loadConfig({ file: laptop.file, env: {} });
   const secrets = ensureSecrets(config.secrets.directory);
   const observability = createObservability({ app: 'tidegate', instance: 'test', level: 'silent' });
-  running = await startApps({ config, source: { file: laptop.file, env: {} }, secrets, observability, apps: appNames });
+  running = await startApps({ config, source: { file: laptop.file, env: {} }, secrets, observability, apps: appNames, opsAddress: config.listeners.ops.address });
 });
 afterAll(() => running.stop());
 

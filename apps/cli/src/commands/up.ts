@@ -1,18 +1,21 @@
 import { hostname } from 'node:os';
 import { ensureSecrets, type EnsuredSecrets, type Secrets } from '@tidegate/auth';
 import type { TidegateConfig } from '@tidegate/config';
-import type { LogLevel } from '@tidegate/observability';
+import type { LogLevel, Observability } from '@tidegate/observability';
 import { formatAddress } from '@tidegate/units';
 import { Option, type Command } from 'commander';
 import { CliError } from '../cli-error.js';
 import { exitCodes } from '../exit-codes.js';
-import { configFileOf, openConfig } from '../open-config.js';
+import { configFileOf, openConfig, openSecrets } from '../open-config.js';
 import type { Terminal } from '../terminal.js';
 import { appNames, parseAppNames, type AppName } from '../up/app-names.js';
 import { formatBanner, formatFirstStart } from '../up/format-banner.js';
-import { findBusyPorts, planListeners } from '../up/planned-listeners.js';
+import { findBusyPorts, opsAddress, planListeners, splitApps, workerOpsAddress } from '../up/planned-listeners.js';
 import type { RunningApps, StartOptions } from '../up/start-apps.js';
+import { runWorker } from '../up/run-worker.js';
+import { startWorkers } from '../up/start-workers.js';
 import { firstStopSignal } from '../up/stop-signals.js';
+import { workerVariable, type AcceptBatch } from '../up/worker-messages.js';
 import { requestToken } from './token.js';
 
 interface UpOptions {
@@ -37,21 +40,48 @@ export function addUpCommand(program: Command, terminal: Terminal): void {
 
 async function up(options: UpOptions, terminal: Terminal): Promise<void> {
   const config = openConfig(options.config, terminal);
+  const file = configFileOf(options.config, terminal);
+  const apps = (options.only ?? appNames).filter((app) => app !== 'demo' || config.demo !== undefined || options.only !== undefined);
+  const plan = { config, apps, source: { file, env: terminal.env }, level: options.logLevel };
+  const worker = process.connected ? Number(terminal.env[workerVariable] ?? 0) : 0;
+  if (worker > 0) return runWorker((accept) => startWorkerApps({ ...plan, secrets: openSecrets(config), worker, accept }));
   const secrets = makeSecrets(config, terminal);
   if (options.initOnly === true) return;
-  const apps = (options.only ?? appNames).filter((app) => app !== 'demo' || config.demo !== undefined || options.only !== undefined);
   const busy = await findBusyPorts(planListeners(config, apps));
   if (busy.length > 0) throw new CliError([...busy, ...(busy.length > 3 ? ['Is another "tidegate up" running?'] : [])].join('\n'), exitCodes.unavailable);
   const stopSignal = firstStopSignal();
-  const file = configFileOf(options.config, terminal);
-  const running = await start({ config, source: { file, env: terminal.env }, secrets, apps }, options.logLevel);
+  const stop = await startAll({ ...plan, secrets });
   const token = apps.includes('demo') ? await tokenToTry(config, secrets) : undefined;
   terminal.out(formatBanner({ file, config, apps, readyAfterMs: performance.now(), token }));
   const signal = await stopSignal;
   terminal.err(`${signal}: draining for up to ${(config.drain.delayMs + config.drain.timeoutMs) / 1_000} s`);
-  await running.stop();
+  await stop();
   // Only fires when something still holds the process.
   setTimeout(() => process.exit(), 1_000).unref();
+}
+
+interface Plan extends Pick<StartOptions, 'config' | 'apps' | 'source' | 'secrets'> {
+  readonly level: LogLevel;
+}
+
+/** Everything in this process, or with `workers` the gateways in others; returns what stops it all. */
+async function startAll(plan: Plan): Promise<() => Promise<void>> {
+  const { own, inWorkers } = splitApps(plan.config, plan.apps);
+  const observability = await openObservability(hostname(), plan.level);
+  const running = await start({ ...plan, apps: own, opsAddress: opsAddress(plan.config, plan.apps) }, observability);
+  if (inWorkers.length === 0) return () => running.stop();
+  try {
+    const workers = await startWorkers({ count: plan.config.workers, accept: running.accept, observability });
+    return () => workers.stop().then(() => running.stop());
+  } catch (error) {
+    await running.stop();
+    throw error;
+  }
+}
+
+async function startWorkerApps({ worker, accept, ...plan }: Plan & { worker: number; accept: AcceptBatch }): Promise<RunningApps> {
+  const observability = await openObservability(`${hostname()}-${worker}`, plan.level);
+  return start({ ...plan, apps: splitApps(plan.config, plan.apps).inWorkers, opsAddress: workerOpsAddress(plan.config, worker), accept }, observability);
 }
 
 function makeSecrets(config: TidegateConfig, terminal: Terminal): EnsuredSecrets {
@@ -65,12 +95,16 @@ function makeSecrets(config: TidegateConfig, terminal: Terminal): EnsuredSecrets
   }
 }
 
-async function start(parts: Omit<StartOptions, 'observability'>, level: LogLevel): Promise<RunningApps> {
-  // Loaded only here: the other commands answer without the apps and their framework.
-  const [{ createObservability }, { startApps }] = await Promise.all([import('@tidegate/observability'), import('../up/start-apps.js')]);
-  const observability = createObservability({ app: 'tidegate', instance: hostname(), level, destination: { write: (line) => void process.stderr.write(line) } });
+/** Loaded only here, like the apps and their framework: the other commands answer without them. */
+async function openObservability(instance: string, level: LogLevel): Promise<Observability> {
+  const { createObservability } = await import('@tidegate/observability');
+  return createObservability({ app: 'tidegate', instance, level, destination: { write: (line) => void process.stderr.write(line) } });
+}
+
+async function start(options: Omit<StartOptions, 'observability'>, observability: Observability): Promise<RunningApps> {
+  const { startApps } = await import('../up/start-apps.js');
   try {
-    return await startApps({ ...parts, observability });
+    return await startApps({ ...options, observability });
   } catch (error) {
     if (error instanceof CliError) throw error;
     const { message, exitCode = exitCodes.unavailable } = error as Error & { exitCode?: number };

@@ -1,4 +1,3 @@
-import { hostname } from 'node:os';
 import type { Secrets } from '@tidegate/auth';
 import type { TidegateConfig } from '@tidegate/config';
 import { createEventPublisher, createInProcessTransport, createKafkaTransport, type EventPublisher } from '@tidegate/event-publisher';
@@ -6,11 +5,11 @@ import type { LimiterLink } from '@tidegate/limiter-client';
 import type { Observability } from '@tidegate/observability';
 import { startOps, type AdminRoute } from '@tidegate/ops';
 import type { EgressLink } from '@tidegate/proxy';
-import { systemClock } from '@tidegate/units';
+import { systemClock, type ListenAddress } from '@tidegate/units';
 import { CliError } from '../cli-error.js';
 import { exitCodes } from '../exit-codes.js';
 import type { AppName } from './app-names.js';
-import { opsAddress } from './planned-listeners.js';
+import type { AcceptBatch } from './worker-messages.js';
 
 export interface StartOptions {
   readonly config: TidegateConfig;
@@ -19,10 +18,15 @@ export interface StartOptions {
   readonly secrets: Secrets;
   readonly observability: Observability;
   readonly apps: readonly AppName[];
+  readonly opsAddress: ListenAddress;
+  /** The analytics of another process on this machine; with analytics among the apps, theirs is used. */
+  readonly accept?: AcceptBatch | undefined;
 }
 
 /** Apps that run in this process. */
 export interface RunningApps {
+  /** The analytics of this process, when events go there. */
+  readonly accept: AcceptBatch | undefined;
   /** Stops what was started, last first: the gateways drain before what they use goes away. */
   stop(): Promise<void>;
 }
@@ -31,7 +35,7 @@ export interface RunningApps {
 interface Shared extends StartOptions {
   readonly closers: (() => Promise<void>)[];
   readonly admin: AdminRoute[];
-  accept?: Parameters<typeof createInProcessTransport>[0]['deliver'];
+  accept?: AcceptBatch | undefined;
   publisher?: EventPublisher;
   limiterLink?: LimiterLink;
   egressLink?: EgressLink;
@@ -51,7 +55,7 @@ export async function startApps(options: StartOptions): Promise<RunningApps> {
     if (has(shared, 'demo')) await startDemo(shared);
     if (has(shared, 'ingress')) await startIngress(shared);
     await startOpsServer(shared);
-    return { stop };
+    return { accept: shared.accept, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -74,7 +78,7 @@ function openPublisher(shared: Shared): void {
     throw new CliError('events.transport is in-process, but analytics is not in this process: add analytics to --only, or configure events.transport.kafka', exitCodes.usage);
   }
   const opened = transport.kind === 'kafka' ? createKafkaTransport(transport) : createInProcessTransport({ deliver: shared.accept ?? (() => Promise.resolve()) });
-  const publisher = createEventPublisher({ config: shared.config.events, transport: opened, instance: `up-${hostname()}`, clock: systemClock, logger, registry });
+  const publisher = createEventPublisher({ config: shared.config.events, transport: opened, instance: `up-${shared.observability.instance}`, clock: systemClock, logger, registry });
   shared.publisher = publisher;
   shared.closers.push(() => publisher.close());
 }
@@ -112,8 +116,8 @@ async function startIngress(shared: Shared): Promise<void> {
   shared.closers.push(() => running.close());
 }
 
-async function startOpsServer({ config, secrets, observability, apps, admin, closers }: Shared): Promise<void> {
-  const ops = await startOps({ address: opsAddress(config, apps), observability, adminToken: secrets.adminToken, admin });
+async function startOpsServer({ opsAddress: address, secrets, observability, admin, closers }: Shared): Promise<void> {
+  const ops = await startOps({ address, observability, adminToken: secrets.adminToken, admin });
   closers.unshift(() => ops.close());
 }
 
