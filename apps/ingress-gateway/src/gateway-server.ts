@@ -1,6 +1,6 @@
 import { gauge, type Logger, type Registry } from '@tidegate/observability';
 import type { Pipeline } from '@tidegate/pipeline';
-import { createGatewayServer, type DrainConfig, type GatewayServer, type ListenerConfig } from '@tidegate/proxy';
+import { compileTrustedProxies, createGatewayServer, type DrainConfig, type GatewayServer, type ListenerConfig } from '@tidegate/proxy';
 import { type Clock, type ListenAddress } from '@tidegate/units';
 import type { IngressGatewayConfig } from './config.js';
 import type { IngressEvents } from './ingress-events.js';
@@ -36,9 +36,11 @@ export class GatewayListeners {
           address: listener.address,
           target: listener,
           allowUnderscoreFields: listener.allowUnderscoreFields,
+          proxyHeaderFrom: listener.clientAddressFrom === 'proxy-protocol' ? compileTrustedProxies(listener.trustedProxies) : undefined,
           createExchange: (parts) => new IngressExchange(parts, { clock, isDurable }),
           onExchange: pipeline,
           onRefused: (refusal) => events.headRefused(refusal),
+          refusalFields: () => [reservedFields.config, config.configVersion],
           logger,
           clock,
         }),

@@ -15,14 +15,18 @@ export function matchRoute({ snapshot }: MatchRouteOptions): Stage<IngressExchan
     const current = snapshot();
     exchange.snapshot = current;
     const match = findRoute(current.routes, exchange.head);
-    if (match === undefined) throw new Fault('not-found', `no route for ${exchange.head.path}`);
-    if ('allow' in match) {
-      const allow = match.allow.join(', ');
-      throw new Fault('method-not-allowed', `${exchange.head.method} on ${exchange.head.path}`, { fields: ['allow', allow] });
-    }
+    if (match === undefined || 'allow' in match) throw toFault(exchange, current, match?.allow);
     exchange.route = match.route;
+    exchange.isStreaming = match.route.stream;
     const params = Object.values(match.params);
     exchange.resourceIds = params.length > 0 ? params : findResourceIds(exchange.head.path);
     await next();
   };
+}
+
+/** 405 where the path takes other methods, and for methods no route at all takes (gateway/H1, R4); else 404. */
+function toFault({ head }: IngressExchange, { methods }: Snapshot, allow: readonly string[] | undefined): Fault {
+  const internal = `no route for ${head.method} ${head.path}`;
+  if (allow === undefined && methods.has(head.method)) return new Fault('not-found', internal);
+  return new Fault('method-not-allowed', internal, { fields: ['allow', (allow ?? []).join(', ')] });
 }
