@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Event, EventBatch } from '@tidegate/grpc';
 import { createSampleProducer, fakeClock, sampleRequestEvent } from '@tidegate/testkit';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createBatchConsumer, type BatchConsumer } from './consume-batch.js';
 import { createConsumeMetrics } from './consume-metrics.js';
 import { newId, specFolder, specObservability } from './fixture.spec-support.js';
@@ -39,6 +39,7 @@ describe('consumeBatch on a real DuckDB file', () => {
     await open();
   });
   afterEach(shut);
+  afterAll(() => folder.remove());
 
   const events = (count: number, parts = {}): Event[] => Array.from({ length: count }, () => sampleRequestEvent(newId(), clock.nowMs(), parts));
   const count = async (): Promise<number> => Number((await readers.rows('SELECT count(*) AS n FROM requests'))[0]?.['n']);

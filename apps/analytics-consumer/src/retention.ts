@@ -33,7 +33,7 @@ export function createRetention(options: RetentionOptions): () => Promise<Retent
   return () => options.sink.exclusive((connection) => removeOld(connection, options));
 }
 
-async function removeOld(connection: DuckDBConnection, { clock, raw, minutes }: RetentionOptions): Promise<RetentionReport> {
+async function removeOld(connection: DuckDBConnection, { sink, clock, raw, minutes }: RetentionOptions): Promise<RetentionReport> {
   const nowMs = clock.nowMs();
   const rawBytes = await bytesOfRaw(connection);
   let removedRows = 0;
@@ -44,6 +44,7 @@ async function removeOld(connection: DuckDBConnection, { clock, raw, minutes }: 
     await remove(connection, `other_events WHERE flush < (SELECT min(flush) FROM (SELECT flush FROM other_events ORDER BY flush DESC LIMIT ${otherRowsMax}))`);
     const oldestMinute = Math.floor((nowMs - minutes.keepMs) / 60_000);
     for (const table of Object.keys(minuteTables)) await remove(connection, `${table} WHERE minute < ${oldestMinute}`);
+    await remove(connection, `shapes WHERE shape < ${sink.lowestShape} AND shape NOT IN (SELECT DISTINCT shape FROM requests)`);
     await remove(connection, `sequences WHERE at_ms < ${nowMs - producerKeepMs}`);
   });
   // Space of removed rows is used again after a checkpoint; another transaction that is open now puts it off to the next pass.

@@ -131,6 +131,20 @@ describe('minute tables on a real DuckDB file', () => {
     await shut();
   });
 
+  it('keeps no shape that no row has, and every one a row has', async () => {
+    const retain = createRetention({ sink, clock, raw: { keepMs: 3_600_000, bytesMax: 2 ** 30 }, minutes: { keepMs: 86_400_000 } });
+    await take([eventOf({ minute: -120, parts: { route: 'old' } }), eventOf({ minute: 0, parts: { route: 'new' } })]);
+    await retain();
+    expect(await total('(SELECT 1 AS requests FROM shapes)')).toBe(2);
+    // A new start names shapes anew.
+    await sink.load();
+    await take([eventOf({ minute: 0, parts: { route: 'new' } })]);
+    await retain();
+    expect(await readers.rows('SELECT route FROM requests JOIN shapes USING (shape)')).toEqual([{ route: 'new' }, { route: 'new' }]);
+    expect(await total('(SELECT 1 AS requests FROM shapes)')).toBe(2);
+    await shut();
+  });
+
   it('analytics/N6: the raw window stays within its bytes, oldest rows first, while ingest goes on; no minute row is lost', async () => {
     const bytesMax = 4 * 2 ** 20;
     // Space comes back by whole row groups of 122,880 rows.

@@ -111,6 +111,8 @@ export class ShapeNames {
   #count = 0;
   #next = 1;
   #fresh: [number, Shape][] = [];
+  /** First numbers of this generation of names and of the one before it. */
+  #generations: readonly [number, number] = [1, 1];
 
   /** Forgets all names; new ones start at `next`. */
   reset(next: number): void {
@@ -118,6 +120,12 @@ export class ShapeNames {
     this.#count = 0;
     this.#next = next;
     this.#fresh = [];
+    this.#generations = [next, next];
+  }
+
+  /** No event that is still to be written has a lower number. */
+  get lowestInUse(): number {
+    return this.#generations[1];
   }
 
   /** The number of the shape of a request event. */
@@ -165,6 +173,8 @@ export class ShapeNames {
     if (this.#count > shapesMax) {
       this.#byRoute = new Map();
       this.#count = 0;
+      // Events named before may not be written yet: theirs stay for one generation more.
+      this.#generations = [this.#next, this.#generations[0]];
       return number;
     }
     if (candidates.length >= perKeyMax) candidates.pop();

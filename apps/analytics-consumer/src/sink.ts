@@ -45,6 +45,8 @@ export interface Sink {
   load(): Promise<Marks>;
   /** Runs a writing transaction between flushes. */
   exclusive<T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T>;
+  /** No event that is still to be written has a shape of a lower number. */
+  readonly lowestShape: number;
   /** Number of the last flush that has committed. */
   readonly lastFlush: number;
   close(): Promise<void>;
@@ -86,6 +88,10 @@ class DuckDbSink implements Sink, StoreUser {
 
   shapeOf(event: Event, request: RequestEvent): number {
     return this.#shapes.numberOf(event, request);
+  }
+
+  get lowestShape(): number {
+    return this.#shapes.lowestInUse;
   }
 
   write(flush: Flush): Promise<void> {
