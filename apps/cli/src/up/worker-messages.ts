@@ -1,4 +1,4 @@
-import type { EventBatch } from '@tidegate/grpc';
+import type { InProcessTransportOptions } from '@tidegate/event-publisher';
 
 /** Environment variable that makes a process a worker, and says which: 1, 2, ... */
 export const workerVariable = 'TIDEGATE_WORKER';
@@ -8,7 +8,7 @@ export type WorkerMessage =
   | { readonly kind: 'ready' }
   | { readonly kind: 'failed'; readonly message: string; readonly exitCode: number }
   /** Events for the analytics of that process; answered by `accepted` with the same id. */
-  | { readonly kind: 'batch'; readonly id: number; readonly partition: number; readonly batch: EventBatch };
+  | { readonly kind: 'batch'; readonly id: number; readonly partition: number; readonly batch: Parameters<AcceptBatch>[0] };
 
 /** What a worker is told. */
 export type PrimaryMessage =
@@ -17,4 +17,4 @@ export type PrimaryMessage =
   | { readonly kind: 'accepted'; readonly id: number; readonly error?: string };
 
 /** Takes one batch for one partition; resolves when it is durable. */
-export type AcceptBatch = (batch: EventBatch, partition: number) => Promise<void>;
+export type AcceptBatch = InProcessTransportOptions['deliver'];
