@@ -1,6 +1,6 @@
 import { gauge, type Logger, type Registry } from '@tidegate/observability';
 import type { Pipeline } from '@tidegate/pipeline';
-import { compileTrustedProxies, createGatewayServer, type DrainConfig, type GatewayServer, type ListenerConfig } from '@tidegate/proxy';
+import { compileTrustedProxies, createGatewayServer, reservedFields, type DrainConfig, type GatewayServer, type ListenerConfig } from '@tidegate/proxy';
 import { type Clock, type ListenAddress } from '@tidegate/units';
 import type { IngressGatewayConfig } from './config.js';
 import type { IngressEvents } from './ingress-events.js';
@@ -36,7 +36,7 @@ export class GatewayListeners {
           address: listener.address,
           target: listener,
           allowUnderscoreFields: listener.allowUnderscoreFields,
-          proxyHeaderFrom: listener.clientAddressFrom === 'proxy-protocol' ? compileTrustedProxies(listener.trustedProxies) : undefined,
+          ...(listener.clientAddressFrom === 'proxy-protocol' ? { proxyHeaderFrom: compileTrustedProxies(listener.trustedProxies) } : {}),
           createExchange: (parts) => new IngressExchange(parts, { clock, isDurable }),
           onExchange: pipeline,
           onRefused: (refusal) => events.headRefused(refusal),

@@ -61,7 +61,7 @@ export function toRequestEvent(exchange: IngressExchange, end: ExchangeEnd): Req
     resourceIds: exchange.resourceIds as string[],
     method: exchange.head.method,
     status: end.status,
-    faultCode: exchange.fault?.code ?? '',
+    faultCode: exchange.fault?.code ?? egress?.faultCode ?? '',
     principal: exchange.principalKey,
     principalKind: principal.kind,
     consumer: principal.consumer ?? '',

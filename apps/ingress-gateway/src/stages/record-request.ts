@@ -26,7 +26,8 @@ export function recordRequest({ events, metrics, log, clock }: RecordRequestOpti
       const end: ExchangeEnd = { status: finalStatus(exchange), endedAtMonotonicMs: clock.monotonicMs() };
       metrics.record(exchange.route?.name ?? '-', end.status, end.endedAtMonotonicMs - exchange.arrivedAtMonotonicMs);
       metrics.recordBytes(exchange.requestBytes, exchange.response.bodyBytes);
-      if (exchange.fault !== undefined) metrics.recordFault(exchange.fault.code);
+      const faultCode = exchange.fault?.code ?? exchange.egress?.faultCode ?? '';
+      if (faultCode !== '') metrics.recordFault(faultCode);
       log(exchange, end);
       const written = events.requestEnded(exchange, end);
       if (written !== undefined) await written;
