@@ -261,7 +261,7 @@ export class ClientConnection<E extends HttpExchange> implements SocketOwner, Si
   #answerRaw({ fault, line }: Waiting): void {
     if (fault === undefined) return;
     const requestId = newRequestId();
-    this.#socket.write(buildRawAnswer(fault, requestId, line.method === 'HEAD'));
+    this.#socket.write(buildRawAnswer(fault, requestId, { isHead: line.method === 'HEAD', fields: this.#context.refusalFields() }));
     this.#report(fault, requestId, line);
     this.#close();
   }
@@ -272,7 +272,7 @@ export class ClientConnection<E extends HttpExchange> implements SocketOwner, Si
     const { method, url, headFields: read } = request;
     this.#isReadToEnd = true;
     this.#waiting.length = 0;
-    answerFault({ response: sink, requestId, isGrpc: false }, fault);
+    answerFault({ response: sink, requestId, isGrpc: false }, fault, this.#context.refusalFields());
     if (this.#body?.isComplete === false) this.#body.discard();
     this.#report(fault, requestId, { method: method ?? '', target: url ?? '', bytes: read.bytes, isLineRead: true });
   }

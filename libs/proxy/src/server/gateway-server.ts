@@ -36,11 +36,16 @@ export interface GatewayServerOptions<E extends HttpExchange> {
   readonly onExchange: (exchange: E) => Promise<void>;
   /** Told of every request that was answered before a stage could see it. */
   readonly onRefused?: (refusal: Refusal) => void;
+  /** Fields of those answers, as every other answer of the tier has them (gateway/K2). */
+  readonly refusalFields?: () => readonly string[];
   readonly logger: ServerLogger;
   readonly clock: Clock;
 }
 
 const sweepEveryMs = 500;
+/** Turns of the event loop that drain gives connections the system has taken and we have not. */
+const backlogTurnsMax = 1_000;
+const noFields = (): readonly string[] => [];
 /** For the answers to what drain had to cancel. */
 const lastAnswersMs = 500;
 
@@ -58,6 +63,7 @@ export class GatewayServer<E extends HttpExchange> {
   readonly #proxied = new WeakMap<Socket, ProxiedPeer>();
   #sweeper: NodeJS.Timeout | undefined;
   #sweptAtMs = 0;
+  #accepted = 0;
   #onEmpty: (() => void) | undefined;
 
   constructor(options: GatewayServerOptions<E>) {
@@ -78,6 +84,7 @@ export class GatewayServer<E extends HttpExchange> {
       createExchange: options.createExchange,
       onExchange: options.onExchange,
       onRefused: options.onRefused,
+      refusalFields: options.refusalFields ?? noFields,
       isDraining: false,
       inFlight: 0,
       flushSoon: (sink) => flushes.add(sink),
@@ -123,6 +130,7 @@ export class GatewayServer<E extends HttpExchange> {
       this.#onEmpty = resolve;
     });
     await sleep(Math.min(delayMs, timeoutMs));
+    await this.#takeBacklog();
     // Not http's own close: that would cut the idle connections.
     NetServer.prototype.close.call(this.#http);
     if (this.#connections.size > 0) await Promise.race([emptied, sleep(Math.max(0, timeoutMs - delayMs))]);
@@ -152,6 +160,15 @@ export class GatewayServer<E extends HttpExchange> {
     const elapsedMs = nowMs - this.#sweptAtMs;
     this.#sweptAtMs = nowMs;
     for (const connection of this.#connections) connection.sweep(elapsedMs);
+  }
+
+  /** Closing a listener resets whoever waits in its backlog: it is closed right after a look that found nobody. */
+  async #takeBacklog(): Promise<void> {
+    for (let turn = 0; turn < backlogTurnsMax; turn += 1) {
+      const before = this.#accepted;
+      await new Promise<void>((resolve) => void setImmediate(resolve));
+      if (this.#accepted === before) return;
+    }
   }
 
   #createHttpServer(limits: ServerLimits): Server {
@@ -217,6 +234,7 @@ export class GatewayServer<E extends HttpExchange> {
   }
 
   #connected(socket: Socket): void {
+    this.#accepted += 1;
     const { remoteAddress = '', remotePort = 0 } = socket;
     const { address, port } = this.#proxied.get(socket) ?? { address: remoteAddress, port: remotePort };
     const connection = new ClientConnection(socket, { address: plainAddress(address), port, listener: this.#context.name }, this.#context);

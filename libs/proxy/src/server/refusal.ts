@@ -80,10 +80,10 @@ function isInsideLine({ rawPacket, bytesParsed = 0 }: ParserError): boolean {
 }
 
 /** A whole answer for a request without a response object. */
-export function buildRawAnswer(fault: Fault, requestId: string, isHead: boolean): Buffer {
+export function buildRawAnswer(fault: Fault, requestId: string, { isHead, fields: common }: { isHead: boolean; fields: readonly string[] }): Buffer {
   const body = buildProblemBody(fault, requestId);
   let head = `HTTP/1.1 ${fault.status} ${STATUS_CODES[fault.status] ?? 'Error'}\r\nx-request-id: ${requestId}\r\n`;
-  const fields = fault.details.fields ?? [];
+  const fields = [...(fault.details.fields ?? []), ...common];
   for (let i = 0; i < fields.length; i += 2) head += `${fields[i]}: ${fields[i + 1]}\r\n`;
   head += `content-type: application/problem+json\r\ncontent-length: ${body.length}\r\n`;
   head += `Date: ${new Date().toUTCString()}\r\nConnection: close\r\n\r\n`;

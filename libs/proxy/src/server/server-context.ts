@@ -22,6 +22,8 @@ export interface ServerContext<E extends HttpExchange> {
   readonly createExchange: (parts: ExchangeParts) => E;
   readonly onExchange: (exchange: E) => Promise<void>;
   readonly onRefused: ((refusal: Refusal) => void) | undefined;
+  /** Fields of answers to heads that no stage saw. */
+  readonly refusalFields: () => readonly string[];
   /** Answers are the last of their connection (gateway/H12). */
   isDraining: boolean;
   /** Exchanges whose stages run. */
