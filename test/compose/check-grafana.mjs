@@ -14,7 +14,7 @@ export function dashboardExpressions() {
 }
 
 /** Names of the metrics that dashboards use. */
-export const dashboardMetrics = () => [...new Set(dashboardExpressions().flatMap((expr) => expr.match(/\b(?:tidegate|process)_[a-z_]+/g) ?? []))].sort();
+export const dashboardMetrics = () => [...new Set(dashboardExpressions().flatMap((expr) => expr.match(/\b(?:tidegate|process)_[a-z_]+/g) ?? []))].sort((a, b) => a.localeCompare(b));
 
 /** Provisioning files parse, the data source exists, and every panel asks it something. */
 export function checkGrafana(check) {
