@@ -78,7 +78,7 @@ class GroupingConsumer implements BatchConsumer {
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
 
-  constructor({ sink, clock, metrics, flushMs = 200, flushRows = 20_000 }: BatchConsumerOptions) {
+  constructor({ sink, clock, metrics, flushMs = 300, flushRows = 20_000 }: BatchConsumerOptions) {
     this.#sink = sink;
     this.#clock = clock;
     this.#metrics = metrics;

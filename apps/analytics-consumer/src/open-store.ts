@@ -112,7 +112,8 @@ async function openInstance(path: string, memoryBytesMax: number): Promise<DuckD
   mkdirSync(dirname(path), { recursive: true });
   const instance = await DuckDBInstance.create(path, {
     memory_limit: `${Math.floor(memoryBytesMax / 1024 ** 2)}MiB`,
-    threads: '2',
+    // The gateways may share the machine, or the process: a query uses one core.
+    threads: '1',
     // Larger than the default: a checkpoint compresses the tail of every column again.
     checkpoint_threshold: '64MiB',
     preserve_insertion_order: 'false',

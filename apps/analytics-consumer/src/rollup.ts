@@ -2,6 +2,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Clock } from '@tidegate/units';
 import { inTransaction } from './in-transaction.js';
 import { bucketSql } from './latency-sketch.js';
+import { runPrepared } from './run-prepared.js';
 import type { Sink } from './sink.js';
 import { minuteTables, type MinuteTable } from './store-schema.js';
 
@@ -34,25 +35,29 @@ export interface Rollup {
 }
 
 /** The rows since the last rollup, counted by numbers alone; names are looked up for the few rows that remain. */
-const freshSql = (upTo: number): string =>
-  `CREATE OR REPLACE TEMP TABLE fresh AS SELECT minute, shape, ${bucketSql('duration_us')} AS bucket, count(*) AS requests, ` +
-  'sum(request_bytes) AS request_bytes, sum(response_bytes) AS response_bytes, sum(duration_us) AS duration_us ' +
-  `FROM requests WHERE flush > (FROM rolled_up) AND flush <= ${upTo} GROUP BY ALL`;
+const freshTable =
+  'CREATE TEMP TABLE IF NOT EXISTS fresh (minute INTEGER, shape INTEGER, bucket SMALLINT, requests BIGINT, request_bytes BIGINT, response_bytes BIGINT, duration_us BIGINT)';
 
-const insertSql: Readonly<Record<MinuteTable, (upTo: number) => string>> = {
-  route_minutes: (upTo) =>
+const freshSql =
+  `INSERT INTO fresh SELECT minute, shape, ${bucketSql('duration_us')} AS bucket, count(*), sum(request_bytes), sum(response_bytes), sum(duration_us) ` +
+  'FROM requests WHERE flush > $1 AND flush <= $2 GROUP BY ALL';
+
+const namesSql = 'FROM fresh JOIN shapes USING (shape)';
+
+/** What each table gets: $1 is the last flush of this rollup, $2 that of the one before. */
+const insertSql: Readonly<Record<MinuteTable, string>> = {
+  route_minutes:
     'SELECT minute, route, service, status, sum(requests), coalesce(sum(requests) FILTER (WHERE denied), 0), sum(request_bytes), sum(response_bytes), ' +
-    `sum(duration_us), ${upTo} FROM fresh JOIN shapes USING (shape) GROUP BY minute, route, service, status`,
-  route_latencies: (upTo) =>
-    `SELECT minute, route, service, status, bucket, sum(requests), ${upTo} FROM fresh JOIN shapes USING (shape) GROUP BY minute, route, service, status, bucket`,
+    `sum(duration_us), $1::INTEGER ${namesSql} GROUP BY minute, route, service, status`,
+  route_latencies: `SELECT minute, route, service, status, bucket, sum(requests), $1::INTEGER ${namesSql} GROUP BY minute, route, service, status, bucket`,
   // Requests no policy was asked about are not counted by limit.
-  limit_minutes: (upTo) =>
+  limit_minutes:
     'SELECT minute, policy, bound_limit, sum(requests), coalesce(sum(requests) FILTER (WHERE denied), 0), coalesce(sum(requests) FILTER (WHERE degraded), 0), ' +
-    `${upTo} FROM fresh JOIN shapes USING (shape) WHERE policy <> '' GROUP BY minute, policy, bound_limit`,
-  client_minutes: (upTo) =>
+    `$1::INTEGER ${namesSql} WHERE policy <> '' GROUP BY minute, policy, bound_limit`,
+  client_minutes:
     'SELECT minute, principal, count(*), count(*) FILTER (WHERE denied), count(*) FILTER (WHERE NOT denied AND status BETWEEN 400 AND 499), ' +
-    `count(*) FILTER (WHERE NOT denied AND status >= 500), ${upTo} FROM requests JOIN shapes USING (shape) ` +
-    `WHERE flush > (FROM rolled_up) AND flush <= ${upTo} GROUP BY minute, principal`,
+    'count(*) FILTER (WHERE NOT denied AND status >= 500), $1::INTEGER FROM requests JOIN shapes USING (shape) ' +
+    'WHERE flush > $2 AND flush <= $1 GROUP BY minute, principal',
 };
 
 const tables = Object.keys(minuteTables) as MinuteTable[];
@@ -65,6 +70,7 @@ export function createRollup({ sink, clock, clientsMax = clientsPerMinuteMax }: 
       if (rolledUp === sink.lastFlush) return Promise.resolve(false);
       return sink.exclusive(async (connection) => {
         const upTo = sink.lastFlush;
+        await connection.run(freshTable);
         await inTransaction(connection, () => rollUp(connection, upTo));
         rolledUp = upTo;
         return true;
@@ -81,9 +87,15 @@ export function createRollup({ sink, clock, clientsMax = clientsPerMinuteMax }: 
 }
 
 async function rollUp(connection: DuckDBConnection, upTo: number): Promise<void> {
-  await connection.run(freshSql(upTo));
-  for (const table of tables) await connection.run(`INSERT INTO ${table} ${insertSql[table](upTo)}`);
-  await connection.run(`UPDATE rolled_up SET flush = ${upTo}`);
+  const reader = await connection.runAndReadAll('FROM rolled_up');
+  const last = Number(reader.getRowsJson()[0]?.[0]);
+  await runPrepared(connection, freshSql, [last, upTo]);
+  for (const table of tables) {
+    const sql = insertSql[table];
+    await runPrepared(connection, `INSERT INTO ${table} ${sql}`, sql.includes('$2') ? [upTo, last] : [upTo]);
+  }
+  await runPrepared(connection, 'DELETE FROM fresh', []);
+  await runPrepared(connection, 'UPDATE rolled_up SET flush = $1', [upTo]);
 }
 
 /** Minutes that are closed and still in parts, oldest first. */

@@ -1,8 +1,9 @@
-import { BIGINT, INTEGER, VARCHAR, type DuckDBConnection, type DuckDBType, type DuckDBValue } from '@duckdb/node-api';
+import { BIGINT, INTEGER, VARCHAR, type DuckDBConnection, type DuckDBValue } from '@duckdb/node-api';
 import type { Event, RequestEvent } from '@tidegate/grpc';
 import { appendRequests, appendRows, otherTable, shapeTable, toOtherValues, type OtherRow, type Table } from './append-rows.js';
 import { inTransaction } from './in-transaction.js';
 import { isFatal, type Store, type StoreUser } from './open-store.js';
+import { runPrepared } from './run-prepared.js';
 import type { RequestRow } from './request-columns.js';
 import { ShapeNames } from './shapes.js';
 
@@ -170,41 +171,32 @@ class DuckDbSink implements Sink, StoreUser {
 
 interface MarkRow {
   readonly key: string;
+  /** In the order of the update's placeholders. */
   readonly values: DuckDBValue[];
 }
 
+interface MarkTable extends Table {
+  readonly updateSql: string;
+}
+
+/** Updates the rows that are known and appends the others. */
 async function upsert(connection: DuckDBConnection, table: MarkTable & { readonly known: Set<string> }, rows: readonly MarkRow[]): Promise<void> {
-  const old = rows.filter(({ key }) => table.known.has(key));
-  if (old.length > 0) await connection.run(table.updateSql(old.length), old.flatMap(({ values }) => values));
+  for (const { values } of rows.filter(({ key }) => table.known.has(key))) await runPrepared(connection, table.updateSql, values);
   const fresh = rows.filter(({ key }) => !table.known.has(key));
   await appendRows(connection, table, fresh.map(({ values }) => values));
   for (const { key } of fresh) table.known.add(key);
 }
 
-interface MarkTable extends Table {
-  readonly updateSql: (rows: number) => string;
-}
-
-/** `($1::T, $2::T), ($3::T, $4::T)` */
-const valuesSql = (rows: number, types: readonly DuckDBType[]): string =>
-  Array.from({ length: rows }, (_, row) => `(${types.map((type, at) => `$${row * types.length + at + 1}::${String(type)}`).join(', ')})`).join(', ');
-
-const sequenceTypes = [VARCHAR, INTEGER, BIGINT, BIGINT];
 const sequenceTable: MarkTable = {
   name: 'sequences',
-  types: sequenceTypes,
-  updateSql: (rows) =>
-    `UPDATE sequences SET sequence = v.sequence, at_ms = v.at_ms FROM (VALUES ${valuesSql(rows, sequenceTypes)}) v(producer, part, sequence, at_ms) ` +
-    'WHERE sequences.producer = v.producer AND sequences.part = v.part',
+  types: [VARCHAR, INTEGER, BIGINT, BIGINT],
+  updateSql: 'UPDATE sequences SET sequence = $3, at_ms = $4 WHERE producer = $1 AND part = $2',
 };
 
-const positionTypes = [VARCHAR, INTEGER, BIGINT];
 const positionTable: MarkTable = {
   name: 'positions',
-  types: positionTypes,
-  updateSql: (rows) =>
-    `UPDATE positions SET record_offset = v.record_offset FROM (VALUES ${valuesSql(rows, positionTypes)}) v(topic, part, record_offset) ` +
-    'WHERE positions.topic = v.topic AND positions.part = v.part',
+  types: [VARCHAR, INTEGER, BIGINT],
+  updateSql: 'UPDATE positions SET record_offset = $3 WHERE topic = $1 AND part = $2',
 };
 
 const keyOfSequence = ({ producer, partition }: SequenceMark): string => `${partition}/${producer}`;
