@@ -40,6 +40,7 @@ function watchServices(registry: Registry, services: readonly UpstreamService[])
   });
   gauge(registry, {
     name: 'tidegate_egress_breaker_state',
+    aggregator: 'max',
     help: 'State of each breaker: 0 closed, 1 half-open, 2 open. Without upstream: the whole service.',
     labelNames: ['service', 'upstream'],
     collect() {
@@ -51,6 +52,7 @@ function watchServices(registry: Registry, services: readonly UpstreamService[])
   });
   gauge(registry, {
     name: 'tidegate_egress_upstream_healthy',
+    aggregator: 'min',
     help: 'Whether the active checks of an upstream pass.',
     labelNames: ['service', 'upstream'],
     collect() {

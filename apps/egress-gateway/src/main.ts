@@ -3,21 +3,22 @@ import { loadSecrets } from '@tidegate/auth';
 import { forApp, loadConfigOrExit } from '@tidegate/config';
 import { openProcessPublisher } from '@tidegate/event-publisher';
 import { createObservability } from '@tidegate/observability';
+import { startOps } from '@tidegate/ops';
 import { systemClock } from '@tidegate/units';
+import { instanceName, runApp, type WorkerParts } from '@tidegate/workers';
 import { bootstrap } from './bootstrap.js';
 
 const config = forApp(loadConfigOrExit(), 'egress');
-const instance = `egress-${hostname()}`;
+const instance = instanceName(`egress-${hostname()}`);
 const observability = createObservability({ app: 'egress-gateway', instance, level: 'info' });
 const { logger, registry } = observability;
 
-try {
+async function start(ops: boolean): Promise<WorkerParts> {
   const publisher = openProcessPublisher({ events: config.events, instance, clock: systemClock, logger, registry });
-  const running = await bootstrap({ config, secrets: loadSecrets(config.secrets.directory), observability, publisher, ops: true, listen: true });
+  const running = await bootstrap({ config, secrets: loadSecrets(config.secrets.directory), observability, publisher, ops, listen: true });
   logger.info({ address: running.address }, 'egress gateway listens');
-  const stop = (): void => void running.close().then(() => publisher.close()).then(() => process.exit(0));
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, stop);
-} catch (error) {
-  process.stderr.write(`egress-gateway: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exit(1);
+  return { admin: running.admin, close: () => running.close().then(() => publisher.close()) };
 }
+
+const { address } = config.listeners.ops;
+await runApp({ ...config, app: 'egress-gateway', observability, start, startOps: (shown) => startOps({ address, observability, adminToken: loadSecrets(config.secrets.directory).adminToken, ...shown }) });

@@ -9,10 +9,13 @@ export {
   histogram,
   latencyBucketsSeconds,
   Registry,
+  sumMetrics,
   type Counter,
   type Gauge,
+  type GaugeAggregator,
   type Histogram,
   type MetricOptions,
+  type MetricSamples,
 } from './metrics.js';
 export { createObservability, type Observability } from './observability.js';
 export { requestSeries, type RecordRequest, type RequestSeriesOptions } from './request-series.js';

@@ -1,4 +1,4 @@
-import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import { AggregatorRegistry, Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 
 export { Registry };
 export type { Counter, Gauge, Histogram };
@@ -24,10 +24,13 @@ export function counter<L extends string>(registry: Registry, options: MetricOpt
   return new Counter<L>({ ...options, labelNames: [...(options.labelNames ?? [])], registers: [registry] });
 }
 
+/** What a gauge of several processes together shows; default: the sum. */
+export type GaugeAggregator = 'sum' | 'min' | 'max' | 'average';
+
 /** The gauge of that name; `collect` is called at each scrape. */
 export function gauge<L extends string>(
   registry: Registry,
-  options: MetricOptions<L> & { readonly collect?: (this: Gauge<L>) => void },
+  options: MetricOptions<L> & { readonly collect?: (this: Gauge<L>) => void; readonly aggregator?: GaugeAggregator },
 ): Gauge<L> {
   const known = registry.getSingleMetric(options.name);
   if (known !== undefined) return known as unknown as Gauge<L>;
@@ -48,4 +51,12 @@ export function histogram<L extends string>(
   if (known !== undefined) return known as unknown as Histogram<L>;
   const buckets = [...(options.buckets ?? latencyBucketsSeconds)];
   return new Histogram<L>({ ...options, labelNames: [...(options.labelNames ?? [])], buckets, registers: [registry] });
+}
+
+/** One metric with all its samples, as `registry.getMetricsAsJSON()` gives it: plain data, for another process. */
+export type MetricSamples = Awaited<ReturnType<Registry['getMetricsAsJSON']>>[number];
+
+/** A registry of the metrics of several processes: counters and histograms added, gauges as each says. */
+export function sumMetrics(ofProcesses: readonly (readonly MetricSamples[])[]): Registry {
+  return AggregatorRegistry.aggregate([...ofProcesses]);
 }

@@ -8,7 +8,7 @@ import { formatAddress, type ListenAddress } from '@tidegate/units';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AdminRoute } from './admin-route.js';
 import { createBearerCheck } from './bearer-check.js';
-import { OBSERVABILITY, OpsController } from './ops.controller.js';
+import { OpsController, REPORT, type OpsReport } from './ops.controller.js';
 
 /** What an ops server shows. */
 export interface OpsOptions {
@@ -17,6 +17,8 @@ export interface OpsOptions {
   /** Bearer token of the admin routes. */
   readonly adminToken: string;
   readonly admin?: readonly AdminRoute[];
+  /** Health and metrics of more than this process; default: what `observability` holds. */
+  readonly report?: OpsReport;
 }
 
 /** A running ops server. */
@@ -28,19 +30,24 @@ export interface OpsServer {
 @Module({})
 class OpsModule {}
 
-const opsModule = (observability: Observability): DynamicModule => ({
+const opsModule = (report: OpsReport): DynamicModule => ({
   module: OpsModule,
   controllers: [OpsController],
-  providers: [{ provide: OBSERVABILITY, useValue: observability }],
+  providers: [{ provide: REPORT, useValue: report }],
+});
+
+const toReport = ({ health, registry }: Observability): OpsReport => ({
+  readiness: () => Promise.resolve(health.toReport()),
+  metrics: () => registry.metrics(),
 });
 
 /**
  * Starts health, metrics and the admin API of a process on their own port.
  * @throws the listen error (EADDRINUSE, EACCES) with the address in its message
  */
-export async function startOps({ address, observability, adminToken, admin = [] }: OpsOptions): Promise<OpsServer> {
+export async function startOps({ address, observability, adminToken, admin = [], report = toReport(observability) }: OpsOptions): Promise<OpsServer> {
   const adapter = new FastifyAdapter({ bodyLimit: 64 * 1024, requestTimeout: 10_000 });
-  const app = await NestFactory.create<NestFastifyApplication>(opsModule(observability), adapter, { logger: false });
+  const app = await NestFactory.create<NestFastifyApplication>(opsModule(report), adapter, { logger: false });
   mountAdmin(adapter.getInstance<FastifyInstance>(), admin, createBearerCheck(adminToken));
   await listen(app, address);
   const bound = app.getHttpServer().address() as { port: number };

@@ -1,17 +1,24 @@
 import { Controller, Get, Inject, Res } from '@nestjs/common';
-import type { Observability } from '@tidegate/observability';
+import { Registry, type HealthState } from '@tidegate/observability';
 import type { FastifyReply } from 'fastify';
 
-/** Token of the process's Observability. */
-export const OBSERVABILITY = Symbol('observability');
+/** What an ops server shows of a process, or of several. */
+export interface OpsReport {
+  readiness(): Promise<ReturnType<HealthState['toReport']>>;
+  /** In the text format of Prometheus. */
+  metrics(): Promise<string>;
+}
+
+/** Token of what is shown. */
+export const REPORT = Symbol('report');
 
 /** Liveness, readiness with reasons, and metrics: open on the ops port (gateway/A11). */
 @Controller()
 export class OpsController {
-  readonly #observability: Observability;
+  readonly #report: OpsReport;
 
-  constructor(@Inject(OBSERVABILITY) observability: Observability) {
-    this.#observability = observability;
+  constructor(@Inject(REPORT) report: OpsReport) {
+    this.#report = report;
   }
 
   @Get('healthz')
@@ -20,14 +27,14 @@ export class OpsController {
   }
 
   @Get('readyz')
-  ready(@Res() reply: FastifyReply): void {
-    const report = this.#observability.health.toReport();
-    void reply.status(report.ready ? 200 : 503).send(report);
+  async ready(@Res() reply: FastifyReply): Promise<void> {
+    const readiness = await this.#report.readiness();
+    await reply.status(readiness.ready ? 200 : 503).send(readiness);
   }
 
   @Get('metrics')
   async metrics(@Res() reply: FastifyReply): Promise<void> {
-    const text = await this.#observability.registry.metrics();
-    await reply.header('content-type', this.#observability.registry.contentType).send(text);
+    const text = await this.#report.metrics();
+    await reply.header('content-type', Registry.PROMETHEUS_CONTENT_TYPE).send(text);
   }
 }

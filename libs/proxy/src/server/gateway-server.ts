@@ -1,3 +1,4 @@
+import cluster from 'node:cluster';
 import { createServer, ServerResponse, type Server } from 'node:http';
 import { Server as NetServer, type AddressInfo, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -45,6 +46,12 @@ export interface GatewayServerOptions<E extends HttpExchange> {
 const sweepEveryMs = 500;
 /** Turns of the event loop that drain gives connections the system has taken and we have not. */
 const backlogTurnsMax = 1_000;
+/**
+ * Workers (node:cluster) each bind a socket of their own where the system spreads connections over them. Then none goes
+ * through another process: one that is killed takes only what it had accepted along, and one that drains empties its own
+ * backlog before it closes. Elsewhere node:cluster hands connections out.
+ */
+const bindsForItself = cluster.isWorker && (process.platform === 'linux' || process.platform === 'freebsd');
 const noFields = (): readonly string[] => [];
 /** For the answers to what drain had to cancel. */
 const lastAnswersMs = 500;
@@ -108,7 +115,7 @@ export class GatewayServer<E extends HttpExchange> {
     const { host, port } = this.#address;
     await new Promise<void>((resolve, reject) => {
       this.#http.once('error', reject);
-      this.#http.listen({ host, port, backlog: 4096 }, () => {
+      this.#http.listen({ host, port, backlog: 4096, reusePort: bindsForItself && port !== 0 }, () => {
         this.#http.off('error', reject);
         resolve();
       });
