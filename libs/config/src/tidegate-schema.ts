@@ -1,18 +1,17 @@
 import { authSchema, consumersSchema } from '@tidegate/auth';
 import { eventsSchema } from '@tidegate/event-publisher';
-import { drainSchema, servicesSchema } from '@tidegate/proxy';
+import { drainSchema, listenersSchema, servicesSchema } from '@tidegate/proxy';
 import { limiterSchema } from '@tidegate/rate-limit';
 import { routesSchema } from '@tidegate/routing';
 import { z } from 'zod';
 import { analyticsSchema } from './analytics-schema.js';
-import { listenersSchema } from './listeners-schema.js';
 import { demoSchema, egressSchema, linksSchema, secretsSchema, workersSchema } from './process-schema.js';
 
 /** The parts of `tidegate.yaml`: each schema belongs to the lib that owns the part. `include` is resolved before. */
 export const tidegateSchema = z.strictObject({
   version: z.literal(1),
   production: z.boolean().default(false),
-  listeners: listenersSchema.prefault({}),
+  listeners: listenersSchema,
   links: linksSchema.prefault({}),
   secrets: secretsSchema.prefault({}),
   workers: workersSchema.default(1),

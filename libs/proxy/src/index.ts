@@ -14,14 +14,7 @@ export { isReservedField, reservedFields } from './reserved-fields.js';
 export { answerFault, buildProblemBody, sendProblem, type ProblemTarget } from './send-problem.js';
 export { createGatewayServer, GatewayServer, type GatewayServerOptions } from './server/gateway-server.js';
 export { HttpExchange, type ExchangeParts } from './server/http-exchange.js';
-export {
-  drainSchema,
-  listenersSchema,
-  type DrainConfig,
-  type InternalListenerConfig,
-  type ListenerConfig,
-  type ListenersConfig,
-} from './server/listeners-schema.js';
+export { drainSchema, listenersSchema, type DrainConfig, type ListenerConfig } from './server/listeners-schema.js';
 export type { Refusal } from './server/refusal.js';
 export type { ServerLogger } from './server/server-context.js';
 export { egressLimits, publicLimits, type ServerLimits } from './server/server-limits.js';

@@ -1,9 +1,9 @@
 import { targetRulesShape } from '@tidegate/routing';
-import { durationMs, listenAddress, parseListenAddress, type ListenAddress } from '@tidegate/units';
+import { durationMs, listenAddress } from '@tidegate/units';
 import { z } from 'zod';
 import { cidr } from '../trusted-proxies.js';
 
-const addressOr = (fallback: string) => listenAddress().default(parseListenAddress(fallback) ?? { host: '127.0.0.1', port: 0 });
+const addressOr = (fallback: string) => listenAddress().prefault(fallback);
 
 const clientListener = (fallback: string) =>
   z.strictObject({
@@ -28,29 +28,13 @@ export const listenersSchema = z
     egress: internalListener('127.0.0.1:8090'),
     limiter: z.strictObject({ address: addressOr('127.0.0.1:50051'), tls: limiterTls.optional() }).prefault({}),
     analytics: internalListener('127.0.0.1:8085'),
-    /** Of all apps in one process; apart, each has its own. */
-    ops: z
-      .strictObject({
-        address: addressOr('127.0.0.1:9100'),
-        ingress: addressOr('127.0.0.1:9101'),
-        limiter: addressOr('127.0.0.1:9102'),
-        egress: addressOr('127.0.0.1:9103'),
-        analytics: addressOr('127.0.0.1:9104'),
-      })
-      .prefault({}),
+    /** Of the process that holds everything, and the base from which apps in processes of their own count theirs. */
+    ops: internalListener('127.0.0.1:9100'),
   })
   .prefault({});
 
-/** All listeners of a configuration. */
-export type ListenersConfig = z.output<typeof listenersSchema>;
-
 /** A listener that faces clients. */
-export type ListenerConfig = ListenersConfig['public'];
-
-/** A listener only Tidegate's own tiers and operators use. */
-export interface InternalListenerConfig {
-  readonly address: ListenAddress;
-}
+export type ListenerConfig = z.output<typeof listenersSchema>['public'];
 
 /** Schema of `drain`: how a gateway stops (gateway/H12). */
 export const drainSchema = z
