@@ -17,9 +17,9 @@ export interface LiveBatch {
   readonly events: Event[];
 }
 
-/** The way to the analytics. Two real ones: Kafka, and a call in the same process. */
+/** The way to the analytics: Kafka, a call in the same process, or one to another process of this machine. */
 export interface EventTransport {
-  readonly name: 'kafka' | 'in-process';
+  readonly name: 'kafka' | 'in-process' | 'another-process';
   /** Events are spread over partitions 0 to partitions - 1 by their principal. */
   readonly partitions: number;
   /** Whether `send` needs `bytes`; otherwise it takes `live`, and `bytes` only for what comes from the spool. */

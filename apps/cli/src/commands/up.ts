@@ -1,7 +1,6 @@
-import { hostname } from 'node:os';
 import { ensureSecrets, type EnsuredSecrets, type Secrets } from '@tidegate/auth';
 import type { TidegateConfig } from '@tidegate/config';
-import type { LogLevel, Observability } from '@tidegate/observability';
+import type { LogLevel } from '@tidegate/observability';
 import { formatAddress } from '@tidegate/units';
 import { Option, type Command } from 'commander';
 import { CliError } from '../cli-error.js';
@@ -10,12 +9,8 @@ import { configFileOf, openConfig, openSecrets } from '../open-config.js';
 import type { Terminal } from '../terminal.js';
 import { appNames, parseAppNames, type AppName } from '../up/app-names.js';
 import { formatBanner, formatFirstStart } from '../up/format-banner.js';
-import { findBusyPorts, opsAddress, planListeners, splitApps, workerOpsAddress } from '../up/planned-listeners.js';
-import type { RunningApps, StartOptions } from '../up/start-apps.js';
-import { runWorker } from '../up/run-worker.js';
-import { startWorkers } from '../up/start-workers.js';
+import { findBusyPorts, planListeners } from '../up/planned-listeners.js';
 import { firstStopSignal } from '../up/stop-signals.js';
-import { workerVariable, type AcceptBatch } from '../up/worker-messages.js';
 import { requestToken } from './token.js';
 
 interface UpOptions {
@@ -43,8 +38,10 @@ async function up(options: UpOptions, terminal: Terminal): Promise<void> {
   const file = configFileOf(options.config, terminal);
   const apps = (options.only ?? appNames).filter((app) => app !== 'demo' || config.demo !== undefined || options.only !== undefined);
   const plan = { config, apps, source: { file, env: terminal.env }, level: options.logLevel };
-  const worker = process.connected ? Number(terminal.env[workerVariable] ?? 0) : 0;
-  if (worker > 0) return runWorker((accept) => startWorkerApps({ ...plan, secrets: openSecrets(config), worker, accept }));
+  // Loaded only here, like the apps and their framework: the other commands answer without them.
+  const [{ thisWorker }, { runWorker, startAll }] = await Promise.all([import('@tidegate/workers'), import('../up/start-all.js')]);
+  const worker = thisWorker();
+  if (worker !== undefined) return runWorker({ ...plan, secrets: openSecrets(config) }, worker);
   const secrets = makeSecrets(config, terminal);
   if (options.initOnly === true) return;
   const busy = await findBusyPorts(planListeners(config, apps));
@@ -60,30 +57,6 @@ async function up(options: UpOptions, terminal: Terminal): Promise<void> {
   setTimeout(() => process.exit(), 1_000).unref();
 }
 
-interface Plan extends Pick<StartOptions, 'config' | 'apps' | 'source' | 'secrets'> {
-  readonly level: LogLevel;
-}
-
-/** Everything in this process, or with `workers` the gateways in others; returns what stops it all. */
-async function startAll(plan: Plan): Promise<() => Promise<void>> {
-  const { own, inWorkers } = splitApps(plan.config, plan.apps);
-  const observability = await openObservability(hostname(), plan.level);
-  const running = await start({ ...plan, apps: own, opsAddress: opsAddress(plan.config, plan.apps) }, observability);
-  if (inWorkers.length === 0) return () => running.stop();
-  try {
-    const workers = await startWorkers({ count: plan.config.workers, accept: running.accept, observability });
-    return () => workers.stop().then(() => running.stop());
-  } catch (error) {
-    await running.stop();
-    throw error;
-  }
-}
-
-async function startWorkerApps({ worker, accept, ...plan }: Plan & { worker: number; accept: AcceptBatch }): Promise<RunningApps> {
-  const observability = await openObservability(`${hostname()}-${worker}`, plan.level);
-  return start({ ...plan, apps: splitApps(plan.config, plan.apps).inWorkers, opsAddress: workerOpsAddress(plan.config, worker), accept }, observability);
-}
-
 function makeSecrets(config: TidegateConfig, terminal: Terminal): EnsuredSecrets {
   try {
     const secrets = ensureSecrets(config.secrets.directory);
@@ -92,23 +65,6 @@ function makeSecrets(config: TidegateConfig, terminal: Terminal): EnsuredSecrets
     return secrets;
   } catch (error) {
     throw new CliError(`${(error as Error).message}; see that secrets.directory may be written`, exitCodes.unavailable, { cause: error });
-  }
-}
-
-/** Loaded only here, like the apps and their framework: the other commands answer without them. */
-async function openObservability(instance: string, level: LogLevel): Promise<Observability> {
-  const { createObservability } = await import('@tidegate/observability');
-  return createObservability({ app: 'tidegate', instance, level, destination: { write: (line) => void process.stderr.write(line) } });
-}
-
-async function start(options: Omit<StartOptions, 'observability'>, observability: Observability): Promise<RunningApps> {
-  const { startApps } = await import('../up/start-apps.js');
-  try {
-    return await startApps({ ...options, observability });
-  } catch (error) {
-    if (error instanceof CliError) throw error;
-    const { message, exitCode = exitCodes.unavailable } = error as Error & { exitCode?: number };
-    throw new CliError(`tidegate up: ${message}`, exitCode, { cause: error });
   }
 }
 

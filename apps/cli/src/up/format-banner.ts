@@ -3,7 +3,7 @@ import { demoRoles, reachable, type TidegateConfig } from '@tidegate/config';
 import { formatAddress, type ListenAddress } from '@tidegate/units';
 import { formatTable } from '../format-table.js';
 import type { AppName } from './app-names.js';
-import { opsAddress, splitApps, workerOpsAddress } from './planned-listeners.js';
+import { opsAddress, splitApps } from './planned-listeners.js';
 
 export interface BannerOptions {
   readonly file: string;
@@ -35,12 +35,12 @@ function listenerRows(config: TidegateConfig, apps: readonly AppName[]): [string
     ['egress', 'egress', url(listeners.egress.address), 'ingress gateways with their token'],
     ...demoRoles.flatMap((role) => (demo?.[role] ?? []).map((address): [AppName, string, string, string] => ['demo', role, url(address), 'demo service'])),
   ];
-  return [...rows.filter(([app]) => apps.includes(app)).map(([, ...row]) => row), ['ops', url(opsAddress(config, apps)), '/healthz /readyz /metrics'], ...workerRows(config, apps)];
+  return [...rows.filter(([app]) => apps.includes(app)).map(([, ...row]) => row), ['ops', url(opsAddress(config, apps)), workerNote(config, apps)]];
 }
 
-function workerRows(config: TidegateConfig, apps: readonly AppName[]): [string, string, string][] {
-  const count = splitApps(config, apps).inWorkers.length === 0 ? 0 : config.workers;
-  return Array.from({ length: count }, (_, at) => [`worker ${at + 1}`, url(workerOpsAddress(config, at + 1)), 'the same of this worker']);
+function workerNote(config: TidegateConfig, apps: readonly AppName[]): string {
+  const isOne = splitApps(config, apps).gateways.length === 0;
+  return isOne ? '/healthz /readyz /metrics' : `/healthz /readyz /metrics of all, with ${config.workers} workers`;
 }
 
 function linesToTry({ listeners, routes }: TidegateConfig, token: string | undefined): string[] {

@@ -21,9 +21,7 @@ export function planListeners(config: TidegateConfig, apps: readonly AppName[]):
     demo: ofDemo,
     ingress: [{ key: 'listeners.public.address', address: listeners.public.address }, ...replay],
   };
-  const workers = splitApps(config, apps).inWorkers.length === 0 ? 0 : config.workers;
-  const ofWorkers = Array.from({ length: workers }, (_, at) => ({ key: 'listeners.ops.address', address: workerOpsAddress(config, at + 1) }));
-  return [...apps.flatMap((app) => byApp[app]), ...ofWorkers, { key: 'listeners.ops.address', address: opsAddress(config, apps) }];
+  return [...apps.flatMap((app) => byApp[app]), { key: 'listeners.ops.address', address: opsAddress(config, apps) }];
 }
 
 /** One app alone listens where it would in its own process; several share the one ops listener. */
@@ -32,16 +30,22 @@ export function opsAddress(config: TidegateConfig, apps: readonly AppName[]): Li
   return first === undefined || others.length > 0 ? config.listeners.ops.address : opsAddressOf(config, first);
 }
 
-/** The apps that run in workers when there are several: the gateways (`workers` in the configuration). */
-export function splitApps(config: TidegateConfig, apps: readonly AppName[]): { readonly own: AppName[]; readonly inWorkers: AppName[] } {
-  const isInWorker = (app: AppName): boolean => config.workers > 1 && (app === 'ingress' || app === 'egress');
-  return { own: apps.filter((app) => !isInWorker(app)), inWorkers: apps.filter((app) => isInWorker(app)) };
+/** Which process runs which apps. */
+export interface AppSplit {
+  /** The one that was started. */
+  readonly own: AppName[];
+  /** One of its own: all gateways ask the same limiter. */
+  readonly limiter: AppName[];
+  /** Each of `workers`. */
+  readonly gateways: AppName[];
 }
 
-/** Health and metrics of one worker, ten ports above the ops listener and up. */
-export function workerOpsAddress(config: TidegateConfig, worker: number): ListenAddress {
-  const { host, port } = config.listeners.ops.address;
-  return { host, port: port === 0 ? 0 : port + 10 + worker };
+/** Everything in one process, unless the configuration wants several workers for the gateways. */
+export function splitApps({ workers }: TidegateConfig, apps: readonly AppName[]): AppSplit {
+  const gateways = apps.filter((app) => app === 'ingress' || app === 'egress');
+  if (workers === 1 || gateways.length === 0) return { own: [...apps], limiter: [], gateways: [] };
+  const own = apps.filter((app) => app === 'analytics' || app === 'demo');
+  return { own, limiter: apps.filter((app) => app === 'limiter'), gateways };
 }
 
 /** The planned ports that somebody else has, as lines that say what to change. Binds each for a moment. */

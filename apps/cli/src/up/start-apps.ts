@@ -1,6 +1,6 @@
 import type { Secrets } from '@tidegate/auth';
 import type { TidegateConfig } from '@tidegate/config';
-import { createEventPublisher, createInProcessTransport, createKafkaTransport, type EventPublisher } from '@tidegate/event-publisher';
+import { createEventPublisher, createInProcessTransport, createKafkaTransport, createProcessTransport, type Deliver, type DeliverBytes, type EventPublisher, type EventTransport } from '@tidegate/event-publisher';
 import type { LimiterLink } from '@tidegate/limiter-client';
 import type { Observability } from '@tidegate/observability';
 import { startOps, type AdminRoute } from '@tidegate/ops';
@@ -9,7 +9,6 @@ import { systemClock, type ListenAddress } from '@tidegate/units';
 import { CliError } from '../cli-error.js';
 import { exitCodes } from '../exit-codes.js';
 import type { AppName } from './app-names.js';
-import type { AcceptBatch } from './worker-messages.js';
 
 export interface StartOptions {
   readonly config: TidegateConfig;
@@ -18,27 +17,39 @@ export interface StartOptions {
   readonly secrets: Secrets;
   readonly observability: Observability;
   readonly apps: readonly AppName[];
-  readonly opsAddress: ListenAddress;
-  /** The analytics of another process on this machine; with analytics among the apps, theirs is used. */
-  readonly accept?: AcceptBatch | undefined;
+  /** Where to serve health, metrics and the admin API; absent: somebody else does. */
+  readonly opsAddress?: ListenAddress;
+  /** Takes events when analytics is not among the apps. */
+  readonly accept?: Deliver | undefined;
+  /** The same for the analytics of another process on this machine. */
+  readonly deliverBytes?: DeliverBytes | undefined;
 }
 
 /** Apps that run in this process. */
 export interface RunningApps {
   /** The analytics of this process, when events go there. */
-  readonly accept: AcceptBatch | undefined;
+  readonly accept: Deliver | undefined;
+  /** The admin API of all, for the ops server. */
+  readonly admin: readonly AdminRoute[];
   /** Stops what was started, last first: the gateways drain before what they use goes away. */
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /** What apps hand to those that start after them (gateway/U10). */
 interface Shared extends StartOptions {
   readonly closers: (() => Promise<void>)[];
   readonly admin: AdminRoute[];
-  accept?: AcceptBatch | undefined;
+  accept?: Deliver | undefined;
   publisher?: EventPublisher;
   limiterLink?: LimiterLink;
   egressLink?: EgressLink;
+}
+
+/** Throws when apps that make events are wanted without what takes them. */
+export function expectEventsToArrive({ events }: TidegateConfig, apps: readonly AppName[]): void {
+  const makesEvents = apps.includes('limiter') || apps.includes('egress') || apps.includes('ingress');
+  if (events.transport.kind !== 'in-process' || !makesEvents || apps.includes('analytics')) return;
+  throw new CliError('events.transport is in-process, but analytics is not in this process: add analytics to --only, or configure events.transport.kafka', exitCodes.usage);
 }
 
 /** Starts the wanted apps in one process, with links between them that need no socket. Stops again when one fails. */
@@ -55,7 +66,7 @@ export async function startApps(options: StartOptions): Promise<RunningApps> {
     if (has(shared, 'demo')) await startDemo(shared);
     if (has(shared, 'ingress')) await startIngress(shared);
     await startOpsServer(shared);
-    return { accept: shared.accept, stop };
+    return { accept: shared.accept, admin: shared.admin, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -72,15 +83,18 @@ async function startAnalytics(shared: Shared): Promise<void> {
 }
 
 function openPublisher(shared: Shared): void {
-  const { transport } = shared.config.events;
-  const { logger, registry } = shared.observability;
-  if (transport.kind === 'in-process' && shared.accept === undefined) {
-    throw new CliError('events.transport is in-process, but analytics is not in this process: add analytics to --only, or configure events.transport.kafka', exitCodes.usage);
-  }
-  const opened = transport.kind === 'kafka' ? createKafkaTransport(transport) : createInProcessTransport({ deliver: shared.accept ?? (() => Promise.resolve()) });
-  const publisher = createEventPublisher({ config: shared.config.events, transport: opened, instance: `up-${shared.observability.instance}`, clock: systemClock, logger, registry });
+  const { logger, registry, instance } = shared.observability;
+  const publisher = createEventPublisher({ config: shared.config.events, transport: openTransport(shared), instance: `up-${instance}`, clock: systemClock, logger, registry });
   shared.publisher = publisher;
   shared.closers.push(() => publisher.close());
+}
+
+function openTransport({ config, accept, deliverBytes }: Shared): EventTransport {
+  const { transport } = config.events;
+  if (transport.kind === 'kafka') return createKafkaTransport(transport);
+  if (deliverBytes !== undefined) return createProcessTransport({ deliver: deliverBytes });
+  if (accept === undefined) throw new TypeError('nobody takes the events');
+  return createInProcessTransport({ deliver: accept });
 }
 
 async function startLimiter(shared: Shared): Promise<void> {
@@ -117,6 +131,7 @@ async function startIngress(shared: Shared): Promise<void> {
 }
 
 async function startOpsServer({ opsAddress: address, secrets, observability, admin, closers }: Shared): Promise<void> {
+  if (address === undefined) return;
   const ops = await startOps({ address, observability, adminToken: secrets.adminToken, admin });
   closers.unshift(() => ops.close());
 }
