@@ -1,7 +1,7 @@
 import type { InternalTokens } from '@tidegate/auth';
 import type { Logger } from '@tidegate/observability';
 import { compose, type Pipeline } from '@tidegate/pipeline';
-import { identifyRequest, rescueErrors, type DeadlineWheel } from '@tidegate/proxy';
+import { identifyRequest, rescueErrors, reservedFields, type DeadlineWheel } from '@tidegate/proxy';
 import type { Clock } from '@tidegate/units';
 import type { EgressEvents } from './egress-events.js';
 import type { EgressExchange } from './egress-exchange.js';
@@ -30,9 +30,6 @@ export interface PipelineParts {
   readonly random: () => number;
 }
 
-/** Longest any request may take to the head of its answer; the route's or the service's timeout is shorter. */
-const deadlineMs = 3_600_000;
-
 /**
  * One request through the egress gateway in `direct` mode, in order. recordRequest wraps rescueErrors, so it sees the final
  * status; nothing is looked up for a caller that is not verified; the service's breaker stands round all attempts.
@@ -40,9 +37,9 @@ const deadlineMs = 3_600_000;
 export function createPipeline(parts: PipelineParts): Pipeline<EgressExchange> {
   const { clock, deadlines, events, logger, mayLog, metrics, snapshot, tokens, random } = parts;
   const stages = [
-    identifyRequest<EgressExchange>({ deadlineMs, isTrustedPeer: () => true }),
+    identifyRequest<EgressExchange>({ isTrustedPeer: () => true }),
     recordRequest({ metrics, logger, mayLog, clock }),
-    rescueErrors<EgressExchange>({ fieldsFor: (exchange, fault) => ['x-tidegate-egress', toEgressReport(exchange, fault)] }),
+    rescueErrors<EgressExchange>({ fieldsFor: (exchange, fault) => [reservedFields.egress, toEgressReport(exchange, fault)] }),
     verifyCaller({ tokens, onRefused: (exchange) => events.callerRefused(exchange) }),
     resolveDestination(snapshot),
     limitUpstream(),

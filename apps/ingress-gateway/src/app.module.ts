@@ -42,9 +42,6 @@ export const tokens = {
   snapshot: Symbol('snapshot'),
 } as const;
 
-/** Longest a request may take to the head of its answer; the route's or the service's timeout is shorter. */
-const deadlineMs = 3_600_000;
-
 /** Table of contents of the ingress gateway, in dependency order. */
 @Module({})
 export class AppModule {
@@ -73,7 +70,6 @@ export class AppModule {
           const listeners = trustOf(config);
           const internal = createInternalTokens({ ...secrets.internalTokenKey, instance, clock });
           return createPipeline({
-            deadlineMs,
             isTrustedPeer: ({ peer }) => listeners.get(peer.listener)?.isTrusted(peer.address) ?? false,
             listeners,
             events,

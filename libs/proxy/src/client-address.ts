@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { fieldValues, type Fields } from '@tidegate/pipeline';
+import { fieldValues, withoutFields, type Fields } from '@tidegate/pipeline';
 import { plainAddress, type IsTrusted } from './trusted-proxies.js';
 
 /** The one place a listener takes the client's address from (gateway/H4). */
@@ -53,11 +53,7 @@ export interface ForwardedHop {
 
 /** Replaces all fields about earlier hops with what we know ourselves (gateway/H4). Returns new fields. */
 export function writeForwardedFields(fields: readonly string[], { hops, scheme, authority }: ForwardedHop): Fields {
-  const kept: Fields = [];
-  for (let i = 0; i < fields.length; i += 2) {
-    const name = fields[i] ?? '';
-    if (!isForwardedField(name)) kept.push(name, fields[i + 1] ?? '');
-  }
+  const kept = withoutFields(fields, isForwardedField);
   kept.push('x-forwarded-for', hops.length === 1 ? (hops[0] ?? '') : hops.join(', '), 'x-forwarded-proto', scheme);
   if (authority !== '') kept.push('x-forwarded-host', authority);
   return kept;

@@ -9,9 +9,12 @@ export interface IdentifiedExchange extends Exchange {
   isSampled: boolean;
 }
 
+/** Longest any request may take to the head of its answer, ms; the route's or the service's timeout is shorter. */
+const longestMs = 3_600_000;
+
 export interface IdentifyRequestOptions {
-  /** Time from arrival to the answer's head, ms; later stages only lower it. */
-  readonly deadlineMs: number;
+  /** Time from arrival to the answer's head, ms; later stages only lower it. Default: an hour. */
+  readonly deadlineMs?: number;
   /** True: the peer may name the request (x-request-id) and its deadline (x-tidegate-deadline): a trusted proxy, or ingress. */
   readonly isTrustedPeer?: (exchange: Exchange) => boolean;
 }
@@ -20,7 +23,7 @@ const requestIdShape = /^[A-Za-z0-9._-]{1,64}$/;
 
 /** Gives every exchange its request id, trace and deadline (gateway/H5, H7). Cannot fail. */
 export function identifyRequest<E extends IdentifiedExchange>(options: IdentifyRequestOptions): Stage<E> {
-  const { deadlineMs, isTrustedPeer = () => false } = options;
+  const { deadlineMs = longestMs, isTrustedPeer = () => false } = options;
   return function identifyRequest(exchange, next) {
     const { fields } = exchange.head;
     const isTrusted = isTrustedPeer(exchange);
@@ -40,8 +43,9 @@ function parseLeftMs(value: string | undefined): number | undefined {
   return value !== undefined && /^\d{1,9}$/.test(value) ? Number(value) : undefined;
 }
 
+const requestIdBytes = 12;
 // Filled in one go: a system call per id would cost more than the id is worth.
-const pool = Buffer.allocUnsafe(6_000);
+const pool = Buffer.allocUnsafe(500 * requestIdBytes);
 let used = pool.length;
 
 /** 12 random bytes in 16 letters, digits, `-` and `_`. */
@@ -50,6 +54,6 @@ export function newRequestId(): string {
     randomFillSync(pool);
     used = 0;
   }
-  used += 12;
-  return pool.toString('base64url', used - 12, used);
+  used += requestIdBytes;
+  return pool.toString('base64url', used - requestIdBytes, used);
 }

@@ -1,8 +1,10 @@
 import { Fault } from '@tidegate/fault';
 import type { Fields, Stage } from '@tidegate/pipeline';
 import {
+  appendVia,
   CountedError,
   dispatchUpstream,
+  reservedFields,
   streamIdleMs,
   toRequestFields,
   toResponseFields,
@@ -22,7 +24,10 @@ export interface ForwardToServiceOptions {
   readonly clock: Clock;
 }
 
-const via = '1.1 tidegate-egress';
+/** Our name in Via (RFC 9110 section 7.6.3). */
+const pseudonym = 'tidegate-egress';
+/** Both hops, from ingress and to the service, speak HTTP/1.1. */
+const httpVersion = '1.1';
 
 /**
  * The last stage, one attempt: picks an endpoint whose own breaker is not open, and resolves when the head of its answer
@@ -48,7 +53,7 @@ async function attemptAt(endpoint: Endpoint, exchange: EgressExchange, { deadlin
   const { service } = destinationOf(exchange);
   const { head, body } = exchange;
   const { fields, isTrailersWanted } = toRequestFields(head.fields, body, false);
-  fields.push('via', via);
+  appendVia(fields, httpVersion, pseudonym);
   const call = dispatchUpstream(endpoint, {
     head,
     fields,
@@ -79,7 +84,8 @@ async function attemptAt(endpoint: Endpoint, exchange: EgressExchange, { deadlin
 
 function toAnswerFields(parsed: ParsedFields, exchange: EgressExchange): Fields {
   const fields = toResponseFields(parsed, false);
-  fields.push('via', via, 'x-tidegate-egress', toEgressReport(exchange));
+  appendVia(fields, httpVersion, pseudonym);
+  fields.push(reservedFields.egress, toEgressReport(exchange));
   return fields;
 }
 

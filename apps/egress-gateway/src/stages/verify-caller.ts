@@ -1,6 +1,7 @@
 import type { InternalTokens } from '@tidegate/auth';
 import { Fault } from '@tidegate/fault';
 import { fieldValue, type Stage } from '@tidegate/pipeline';
+import { reservedFields } from '@tidegate/proxy';
 import type { EgressExchange } from '../egress-exchange.js';
 
 export interface VerifyCallerOptions {
@@ -16,7 +17,7 @@ export interface VerifyCallerOptions {
  */
 export function verifyCaller({ tokens, onRefused }: VerifyCallerOptions): Stage<EgressExchange> {
   return function verifyCaller(exchange, next) {
-    const token = fieldValue(exchange.head.fields, 'x-tidegate-token');
+    const token = fieldValue(exchange.head.fields, reservedFields.token);
     if (token === undefined || !tokens.verify(token)) {
       onRefused(exchange);
       throw new Fault('caller-not-allowed', `${exchange.peer.address}: ${token === undefined ? 'no' : 'bad'} internal token`);

@@ -1,6 +1,6 @@
 import { formatPrincipal, type Principal } from '@tidegate/auth';
 import { Fault } from '@tidegate/fault';
-import type { Fields, Stage } from '@tidegate/pipeline';
+import { withoutFields, type Fields, type Stage } from '@tidegate/pipeline';
 import { reservedFields, type EgressLink } from '@tidegate/proxy';
 import { formatTraceparent } from '@tidegate/observability';
 import type { Clock } from '@tidegate/units';
@@ -55,14 +55,11 @@ function timeoutOf({ route, snapshot }: IngressExchange): number {
   return route?.timeoutMs ?? snapshot?.services[route?.service ?? '']?.timeoutMs ?? 15_000;
 }
 
+const isWrittenHere = (name: string): boolean => name === 'traceparent' || name === 'x-request-id';
+
 /** The client's fields, and what the next hop is told. */
 function toEgressFields(exchange: IngressExchange): Fields {
-  const fields: Fields = [];
-  const received = exchange.head.fields;
-  for (let i = 0; i < received.length; i += 2) {
-    const name = received[i] ?? '';
-    if (name !== 'traceparent' && name !== 'x-request-id') fields.push(name, received[i + 1] ?? '');
-  }
+  const fields = withoutFields(exchange.head.fields, isWrittenHere);
   fields.push('x-request-id', exchange.requestId);
   fields.push('traceparent', formatTraceparent(exchange.traceId, exchange.spanId, exchange.isSampled));
   fields.push(reservedFields.route, exchange.route?.name ?? '');

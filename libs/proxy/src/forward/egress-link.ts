@@ -1,6 +1,7 @@
 import { Fault } from '@tidegate/fault';
 import type { Cancellation, RequestBody, RequestHead, ResponseSink } from '@tidegate/pipeline';
 import type { Clock } from '@tidegate/units';
+import { reservedFields } from '../reserved-fields.js';
 import { DeadlineWheel } from './deadline-wheel.js';
 import { dispatchUpstream } from './dispatch-upstream.js';
 import { Endpoint } from './endpoint.js';
@@ -67,7 +68,7 @@ export function createNetworkEgressLink({ targets, clock, random = Math.random }
   const dispatch = (endpoint: Endpoint, call: EgressCall): UpstreamCall => {
     const leftMs = Math.max(1, Math.floor(call.deadlineAtMs - clock.monotonicMs()));
     const { fields, isTrailersWanted } = toRequestFields(call.head.fields, call.body, true);
-    fields.push('x-tidegate-deadline', String(leftMs));
+    fields.push(reservedFields.deadline, String(leftMs));
     if (call.head.authority !== '') fields.push('host', call.head.authority);
     return dispatchUpstream(endpoint, {
       head: call.head,
@@ -110,7 +111,7 @@ const keepReserved = (parsed: ParsedFields) => toResponseFields(parsed, true);
 
 /** Egress read a close-delimited body: its own framing says nothing of the end (gateway/H9). */
 function saysEndUncertain(parsed: ParsedFields): boolean {
-  const report = parsed['x-tidegate-egress'];
+  const report = parsed[reservedFields.egress];
   return typeof report === 'string' && report.endsWith(endUncertain);
 }
 

@@ -1,5 +1,5 @@
 import { fieldValue, type Fields, type RequestBody } from '@tidegate/pipeline';
-import { isReservedField } from '../reserved-fields.js';
+import { isReservedField, reservedFields } from '../reserved-fields.js';
 import { flattenFields, type ParsedFields } from './response-framing.js';
 
 /** What becomes of a field at the next hop. */
@@ -26,7 +26,7 @@ const fates = new Map<string, number>([
   ...['forwarded', 'traceparent', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-request-id'].map(
     (name) => [name, fate.added] as const,
   ),
-  ['x-tidegate-principal', fate.principal],
+  [reservedFields.principal, fate.principal],
   ['connection', fate.connection],
   ['content-length', fate.contentLength],
   ['te', fate.te],

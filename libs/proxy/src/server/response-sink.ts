@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { Fault } from '@tidegate/fault';
-import { fieldValue, type Fields, type ResponseHead, type ResponseSink } from '@tidegate/pipeline';
+import { fieldValue, withoutFields, type Fields, type ResponseHead, type ResponseSink } from '@tidegate/pipeline';
 import { wantsTrailers } from '../forward/upstream-fields.js';
 
 /** A body up to this size is copied behind its head, so that both leave as one string in one plain write. */
@@ -77,7 +77,7 @@ export class HttpResponseSink implements ResponseSink {
     if (!this.#connection.mayPersist()) response.shouldKeepAlive = false;
     if (status === 204 || status === 304) this.#hasNoBody = true;
     try {
-      response.writeHead(status, status === 204 ? withoutLength(fields) : fields);
+      response.writeHead(status, status === 204 ? withoutFields(fields, isLength) : fields);
     } catch (error) {
       throw new Fault('upstream-bad-response', 'the head of the answer cannot be written', { cause: error });
     }
@@ -168,10 +168,4 @@ function toLatin1(bytes: Uint8Array): string {
 }
 
 /** 204 announces no length (RFC 9110 section 8.6). */
-function withoutLength(fields: Fields): Fields {
-  const kept: Fields = [];
-  for (let i = 0; i < fields.length; i += 2) {
-    if (fields[i] !== 'content-length') kept.push(fields[i] ?? '', fields[i + 1] ?? '');
-  }
-  return kept;
-}
+const isLength = (name: string): boolean => name === 'content-length';

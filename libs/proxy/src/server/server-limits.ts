@@ -1,3 +1,4 @@
+import { streamIdleMs } from '../forward/services-schema.js';
 import type { HeadLimits } from './parse-request-head.js';
 
 /** Sizes and times of a listener (gateway/H6, H7, H14). */
@@ -26,7 +27,7 @@ export const publicLimits: ServerLimits = {
   fieldCountMax: 100,
   headerTimeoutMs: 10_000,
   bodyIdleMs: 30_000,
-  streamIdleMs: 300_000,
+  streamIdleMs,
   bodyRateBytesPerSecondMin: 1024,
   bodyRateWindowMs: 10_000,
   keepAliveMs: 65_000,
