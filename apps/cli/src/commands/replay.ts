@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { CliError } from '../cli-error.js';
 import { exitCodes } from '../exit-codes.js';
 import { openConfig, openSecrets } from '../open-config.js';
-import { awaitAnalytics } from '../replay/await-analytics.js';
+import { askAnalytics, awaitAnalytics } from '../replay/await-analytics.js';
 import { boundOf, findOverBound, type BoundLimit, type ReplayFault } from '../replay/check-bounds.js';
 import type { LogEntry } from '../replay/log-entry.js';
 import { createProgressBar } from '../replay/progress-bar.js';
@@ -65,10 +65,13 @@ async function runReplay(options: ReplayOptions, terminal: Terminal): Promise<vo
   const limits = limitsOf(config, settings.prefix);
   const log = await openLog(options.log, { limit: settings.limit, findProblem: createTargetCheck(config, settings.prefix) });
   const run = randomBytes(6).toString('hex');
+  const access = { api: settings.analytics, adminToken, run };
+  // A replay may take an hour: who cannot count it is found out before.
+  await askAnalytics(access, 0);
   const tally = await send(log.entries, settings, run);
   const bound = boundOf(limits, tally.spanMs, settings.fault);
   const sent = tally.sentCount;
-  const analytics = await awaitAnalytics({ api: settings.analytics, adminToken, run, sent, patienceMs: settings.waitMs });
+  const analytics = await awaitAnalytics({ ...access, sent, patienceMs: settings.waitMs });
   const overBound = findOverBound(tally.clients, bound);
   const report = buildReport({ run, log: options.log, tally, skipped: log.skipped, bound, overBound, analytics });
   if (options.json === true) printJson(terminal, report);
