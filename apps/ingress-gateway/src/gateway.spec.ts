@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureSecrets } from '@tidegate/auth';
 import { loadConfig } from '@tidegate/config';
-import { Reason, type Check, type Decision, type Event, type RequestEvent } from '@tidegate/grpc';
+import { LimitMode, Reason, type Check, type Decision, type Event, type RequestEvent } from '@tidegate/grpc';
 import { emptyDecision, type LimiterLink } from '@tidegate/limiter-client';
 import { createObservability } from '@tidegate/observability';
 import { startUpstream, waitUntil, type Upstream } from '@tidegate/testkit';
@@ -52,7 +52,7 @@ function countingLimiter(): LimiterLink & { readonly checks: Check[] } {
     check(check) {
       checks.push(check);
       const allowed = checks.length <= 2;
-      const limit = { limit: 'burst', mode: 1, allowed, rate: 1, perMs: 1_000, burst: 2, remaining: Math.max(0, 2 - checks.length), retryAfterMs: allowed ? undefined : 700, resetMs: 900, cost: 1, adjustment: undefined, overrideId: '', partition: Buffer.alloc(0), unit: '' };
+      const limit = { limit: 'burst', mode: LimitMode.ENFORCE, allowed, rate: 1, perMs: 1_000, burst: 2, remaining: Math.max(0, 2 - checks.length), retryAfterMs: allowed ? undefined : 700, resetMs: 900, cost: 1, adjustment: undefined, overrideId: '', partition: Buffer.alloc(0), unit: '' };
       const decision: Decision = { ...emptyDecision(check), allowed, reason: allowed ? Reason.WITHIN_LIMITS : Reason.LIMIT_EXCEEDED, boundLimit: 'burst', remaining: limit.remaining, retryAfterMs: limit.retryAfterMs, limits: [limit], decisionId: 'd1' };
       return decision;
     },
@@ -63,7 +63,7 @@ function countingLimiter(): LimiterLink & { readonly checks: Check[] } {
 describe('ingress gateway', () => {
   const cleanups: (() => Promise<void>)[] = [];
   afterEach(async () => {
-    for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+    for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
   });
 
   async function start(onEgress: RequestListener, extra = ''): Promise<{ gateway: RunningIngress; limiter: ReturnType<typeof countingLimiter>; events: Event[]; egress: Upstream; ask: (path: string, options?: Ask) => Promise<Answer> }> {
@@ -140,7 +140,7 @@ describe('ingress gateway', () => {
     expect(JSON.parse(denied.body)).toMatchObject({ type: 'https://iana.org/assignments/http-problem-types#quota-exceeded', 'violated-policies': ['burst'], status: 429 });
     expect(egress.requests).toBe(2);
     expect(requestEvents(events).at(-1)).toMatchObject({ status: 429, faultCode: 'quota-exceeded', boundLimit: 'burst', decisionReason: Reason.LIMIT_EXCEEDED });
-    expect(Object.keys(limiter.checks[0]?.attributes ?? {}).sort()).toEqual(['address', 'auth', 'client', 'client.kind', 'fingerprint', 'method', 'plan', 'resource', 'route']);
+    expect(Object.keys(limiter.checks[0]?.attributes ?? {}).toSorted((a, b) => a.localeCompare(b))).toEqual(['address', 'auth', 'client', 'client.kind', 'fingerprint', 'method', 'plan', 'resource', 'route']);
   });
 
   it('gateway/A1, Z1: who may not use a route spends no tokens', async () => {
@@ -190,7 +190,8 @@ describe('ingress gateway', () => {
   it('analytics/N1: a refused head is one request event with route "-" and one security event', async () => {
     const { ask, events } = await start((_req, res) => res.end('ok'));
     expect((await ask('/a%2fb')).status).toBe(400);
-    expect(events.map(({ kind }) => kind?.$case).sort()).toEqual(['request', 'security']);
+    expect(new Set(events.map(({ kind }) => kind?.$case))).toEqual(new Set(['request', 'security']));
+    expect(events).toHaveLength(2);
     expect(requestEvents(events)).toMatchObject([{ route: '-', status: 400, faultCode: 'bad-request', method: 'GET' }]);
   });
 

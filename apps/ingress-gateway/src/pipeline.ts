@@ -27,18 +27,15 @@ export type PipelineOptions = IdentifyRequestOptions &
  */
 export function createPipeline(options: PipelineOptions): Pipeline<IngressExchange> {
   const { clock, limiter, forward } = options;
-  return compose<IngressExchange>(
-    [
-      identifyRequest(options),
-      recordRequest(options),
-      rescueErrors(options),
-      resolveClient(options),
-      matchRoute(options),
-      authenticate(options),
-      authorize(options),
-      limitRate({ link: limiter, clock }),
-      forwardToEgress(forward),
-    ],
-    () => clock.monotonicMs(),
-  );
+  return compose<IngressExchange>([
+    identifyRequest(options),
+    recordRequest(options),
+    rescueErrors(options),
+    resolveClient(options),
+    matchRoute(options),
+    authenticate(options),
+    authorize(options),
+    limitRate({ link: limiter, clock }),
+    forwardToEgress(forward),
+  ]);
 }

@@ -1,4 +1,4 @@
-import { toServiceFields, type Authenticator } from '@tidegate/auth';
+import { toServiceFields, type AuthOutcome, type Authenticator } from '@tidegate/auth';
 import type { Stage } from '@tidegate/pipeline';
 import type { Clock } from '@tidegate/units';
 import type { IngressExchange } from '../ingress-exchange.js';
@@ -14,20 +14,27 @@ export interface AuthenticateOptions {
  * (gateway/A1-A4). What of the credential goes on to the service is settled here too (gateway/Z5).
  */
 export function authenticate({ authenticator, clock }: AuthenticateOptions): Stage<IngressExchange> {
-  return async function authenticate(exchange, next) {
+  return function authenticate(exchange, next) {
     const rule = exchange.route?.auth;
-    if (rule !== undefined) {
-      const startedAtMs = clock.monotonicMs();
-      const { head } = exchange;
-      const answer = authenticator.authenticate(rule, { fields: head.fields, query: head.query });
-      const outcome = answer instanceof Promise ? await answer : answer;
-      exchange.principal = outcome.principal;
-      exchange.principalKey = toPrincipalKey(outcome.principal, exchange.clientAddress);
-      const fields = toServiceFields(head.fields, outcome, exchange.route?.keepCredential);
-      exchange.head = outcome.query === undefined ? head : { ...head, query: outcome.query };
-      exchange.head.fields = fields;
+    if (rule === undefined) return next();
+    const startedAtMs = clock.monotonicMs();
+    const { fields, query } = exchange.head;
+    const proceed = (outcome: AuthOutcome): Promise<void> => {
+      takeOutcome(exchange, outcome);
       exchange.authenticateMs = clock.monotonicMs() - startedAtMs;
-    }
-    await next();
+      return next();
+    };
+    const answer = authenticator.authenticate(rule, { fields, query });
+    // A token that is known already is answered for at once.
+    return answer instanceof Promise ? answer.then(proceed) : proceed(answer);
   };
+}
+
+function takeOutcome(exchange: IngressExchange, outcome: AuthOutcome): void {
+  const { head, route } = exchange;
+  exchange.principal = outcome.principal;
+  exchange.principalKey = toPrincipalKey(outcome.principal, exchange.clientAddress);
+  const fields = toServiceFields(head.fields, outcome, route?.keepCredential);
+  exchange.head = outcome.query === undefined ? head : { ...head, query: outcome.query };
+  exchange.head.fields = fields;
 }

@@ -13,13 +13,13 @@ export interface AuthorizeOptions {
  * a scope is all that is missing, else 403. No answer names the rule.
  */
 export function authorize({ authenticator }: AuthorizeOptions): Stage<IngressExchange> {
-  return async function authorize({ route, principal }, next) {
+  return function authorize({ route, principal }, next) {
     const result = route?.require === undefined ? 'authorized' : checkAuthorization(route.require, principal);
     if (result !== 'authorized') {
       if (principal.kind === 'anonymous') throw authenticator.demandCredential(route?.auth);
       if (result === 'insufficient-scope') throw insufficientScope(principal.kind);
       throw new Fault('forbidden', `the rule of route ${route?.name ?? '-'} does not hold`);
     }
-    await next();
+    return next();
   };
 }

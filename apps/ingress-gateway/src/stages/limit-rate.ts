@@ -1,4 +1,5 @@
 import { Fault } from '@tidegate/fault';
+import type { Decision } from '@tidegate/grpc';
 import { buildCheck, type LimiterLink } from '@tidegate/limiter-client';
 import type { Stage } from '@tidegate/pipeline';
 import { toDenial, toRateLimitFields } from '@tidegate/rate-limit';
@@ -16,21 +17,25 @@ export interface LimitRateOptions {
  * limited. Stands after authorize: who may not use the route at all spends nobody's tokens.
  */
 export function limitRate({ link, clock }: LimitRateOptions): Stage<IngressExchange> {
-  return async function limitRate(exchange, next) {
+  return function limitRate(exchange, next) {
     const { route } = exchange;
     if (route?.policy === undefined) return next();
     const askedAtMs = clock.monotonicMs();
     const check = buildCheck(route.policy, buildLimitAttributes(exchange), { cost: route.cost, verbose: true });
+    const proceed = (decision: Decision): Promise<void> => {
+      exchange.limitMs = clock.monotonicMs() - askedAtMs;
+      exchange.decision = decision;
+      if (route.headers) exchange.rateLimitFields = toRateLimitFields(decision);
+      if (!decision.allowed) throw denialOf(decision);
+      return next();
+    };
     const answer = link.check(check, { onLimiterFailure: route.onLimiterFailure });
-    const decision = answer instanceof Promise ? await answer : answer;
-    exchange.limitMs = clock.monotonicMs() - askedAtMs;
-    exchange.decision = decision;
-    if (route.headers) exchange.rateLimitFields = toRateLimitFields(decision);
-    if (!decision.allowed) {
-      // The RateLimit fields are on every answer (ClientAnswer); the denial adds what is its own.
-      const { code, internal, details } = toDenial(decision, { headers: false });
-      throw new Fault(code, internal, details);
-    }
-    return next();
+    return answer instanceof Promise ? answer.then(proceed) : proceed(answer);
   };
+}
+
+/** The RateLimit fields are on every answer (ClientAnswer); the denial adds what is its own. */
+function denialOf(decision: Decision): Fault {
+  const { code, internal, details } = toDenial(decision, { headers: false });
+  return new Fault(code, internal, details);
 }

@@ -11,7 +11,7 @@ export interface MatchRouteOptions {
 
 /** Pins the config version of this request and finds its route in it: 404 without one, 405 with Allow (gateway/R4). */
 export function matchRoute({ snapshot }: MatchRouteOptions): Stage<IngressExchange> {
-  return async function matchRoute(exchange, next) {
+  return function matchRoute(exchange, next) {
     const current = snapshot();
     exchange.snapshot = current;
     const match = findRoute(current.routes, exchange.head);
@@ -20,7 +20,7 @@ export function matchRoute({ snapshot }: MatchRouteOptions): Stage<IngressExchan
     exchange.isStreaming = match.route.stream;
     const params = Object.values(match.params);
     exchange.resourceIds = params.length > 0 ? params : findResourceIds(exchange.head.path);
-    await next();
+    return next();
   };
 }
 

@@ -25,7 +25,7 @@ export interface ResolveClientOptions {
  * (gateway/H4). A request that has been here too often is a loop: 508.
  */
 export function resolveClient({ listeners }: ResolveClientOptions): Stage<IngressExchange> {
-  return async function resolveClient(exchange, next) {
+  return function resolveClient(exchange, next) {
     const { head, peer } = exchange;
     const trust = listeners.get(peer.listener);
     if (trust === undefined) throw new Fault('internal', `no listener named ${peer.listener}`);
@@ -37,6 +37,6 @@ export function resolveClient({ listeners }: ResolveClientOptions): Stage<Ingres
     exchange.headerFingerprint = headerFingerprint(head.fields);
     head.fields = writeForwardedFields(head.fields, { hops: client.hops, scheme: head.scheme, authority: head.authority });
     appendVia(head.fields, head.httpVersion, pseudonym);
-    await next();
+    return next();
   };
 }
