@@ -24,6 +24,10 @@ export interface KafkaConsumer {
 const healthCheck = 'analytics-kafka';
 const retryMsMin = 250;
 const retryMsMax = 5_000;
+/** Until the group has a place for a session, every wait of the client together: past it the client hangs. */
+const joinMsMax = 30_000;
+/** For a client to say goodbye. */
+const leaveMsMax = 5_000;
 
 /**
  * Starts reading. Where to read on comes from the store; what the group has committed at the broker only tells others how far
@@ -67,7 +71,6 @@ interface SessionOptions extends KafkaConsumerOptions {
 async function runSession(options: SessionOptions): Promise<void> {
   const { kafka: config, group, observability, stopping } = options;
   const kafka = createKafkaClient(config);
-  await ensureTopic(kafka, { topic: config.topic, partitions: config.partitions });
   const dead = createDeadRecords(kafka, topics.dead);
   const consumer = kafka.consumer({
     groupId: group,
@@ -80,27 +83,41 @@ async function runSession(options: SessionOptions): Promise<void> {
     retry: { retries: 5, initialRetryTime: 100, maxRetryTime: 1_000, restartOnFailure: () => Promise.resolve(false) },
   });
   const crashed = Promise.withResolvers<void>();
+  const late = setTimeout(() => crashed.reject(new Error(`Kafka gave no place in the group within ${joinMsMax} ms`)), joinMsMax);
+  const state = { isOver: false };
   consumer.on(consumer.events.CRASH, ({ payload }) => crashed.reject(payload.error));
   const reader = new PartitionReader({ ...options, dead, consumer });
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
     reader.onAssigned(payload.memberAssignment[config.topic] ?? []);
+    clearTimeout(late);
+    if (state.isOver) return;
     options.onReading();
     observability.health.set(healthCheck, true);
   });
+  const steps = [
+    () => ensureTopic(kafka, { topic: config.topic, partitions: config.partitions }),
+    () => reader.findStarts(kafka),
+    () => consumer.connect(),
+    () => consumer.subscribe({ topic: config.topic, fromBeginning: true }),
+    () =>
+      consumer.run({
+        autoCommitInterval: 5_000,
+        eachBatchAutoResolve: false,
+        partitionsConsumedConcurrently: 16,
+        eachBatch: (payload) => reader.read(payload),
+      }),
+  ];
+  const open = async (): Promise<void> => {
+    // A step that hung and ends when nobody waits for it any more must not bring a dead session back.
+    for (const step of steps) if (!state.isOver) await step();
+    await crashed.promise;
+  };
   try {
-    await reader.findStarts(kafka);
-    await consumer.connect();
-    await consumer.subscribe({ topic: config.topic, fromBeginning: true });
-    await consumer.run({
-      autoCommitInterval: 5_000,
-      eachBatchAutoResolve: false,
-      partitionsConsumedConcurrently: 16,
-      eachBatch: (payload) => reader.read(payload),
-    });
-    await Promise.race([crashed.promise, stopping]);
+    await Promise.race([open(), crashed.promise, stopping]);
   } finally {
-    await consumer.disconnect().catch(() => undefined);
-    await dead.close();
+    state.isOver = true;
+    clearTimeout(late);
+    await Promise.race([Promise.allSettled([consumer.disconnect(), dead.close()]), setTimeoutAsync(leaveMsMax, undefined, { ref: false })]);
   }
 }
 
