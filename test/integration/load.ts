@@ -7,6 +7,7 @@ import type { StackConfig } from './stack-config.js';
 
 /** One request of a load, and what came of it. */
 export interface LoadSample {
+  readonly requestId: string;
   readonly client: string;
   readonly sentAtMs: number;
   readonly tookMs: number;
@@ -22,6 +23,11 @@ export interface LoadOptions {
   /** Requests in flight of clients that come now and then. */
   readonly calm?: number;
   readonly path?: string;
+}
+
+interface EventPage {
+  readonly items: readonly { readonly requestId: string; readonly degraded: boolean }[];
+  readonly next?: string | null;
 }
 
 const calmClients = 150;
@@ -77,6 +83,19 @@ export class Load {
     return { counted, missing, duplicated };
   }
 
+  /** Ids of the requests that were decided by a failure mode, as the analytics have them. */
+  async degraded(): Promise<Set<string>> {
+    const ids = new Set<string>();
+    let cursor = '';
+    do {
+      const path = `/v1/events?pageSize=1000&requestIdPrefix=replay-${this.run}-${cursor === '' ? '' : `&cursor=${cursor}`}`;
+      const { items, next } = await askAnalytics<EventPage>(this.#config, path);
+      for (const { requestId, degraded } of items) if (degraded) ids.add(requestId);
+      cursor = next ?? '';
+    } while (cursor !== '');
+    return ids;
+  }
+
   async #work(client: () => string, pauseMs: number): Promise<void> {
     while (!this.#isStopping) {
       this.#sent += 1;
@@ -87,12 +106,13 @@ export class Load {
 
   async #one(client: string, line: number): Promise<void> {
     const sentAtMs = performance.now();
-    const fields = { 'x-forwarded-for': client, 'x-request-id': `replay-${this.run}-${line}` };
+    const requestId = `replay-${this.run}-${line}`;
+    const fields = { 'x-forwarded-for': client, 'x-request-id': requestId };
     const { status, problem } = await ask({ port: this.#config.portOf('replay'), path: this.#path, fields, agent: this.#agent }).then(
       (answer) => ({ status: answer.status, problem: problemCode(answer.body, answer.fields['content-type']) }),
       (error: NodeJS.ErrnoException) => ({ status: 0, problem: error.code ?? error.message }),
     );
-    this.samples.push({ client, sentAtMs, tookMs: performance.now() - sentAtMs, status, problem });
+    this.samples.push({ requestId, client, sentAtMs, tookMs: performance.now() - sentAtMs, status, problem });
   }
 }
 
@@ -114,14 +134,18 @@ export function tallyOf(samples: readonly LoadSample[]): Record<string, number> 
 /** The samples that are no answer of a healthy path. */
 export const failuresOf = (samples: readonly LoadSample[]): LoadSample[] => samples.filter(({ status }) => status !== 200 && status !== 429);
 
-/**
- * Clients let through more often than burst + rate * T (limiter/B1), plus what section 4 of limiter.md allows for the outages that were.
- * A request without an answer may have passed: it counts.
- */
-export function overBound(samples: readonly LoadSample[], { rate, burst, outages }: { rate: number; burst: number; outages: number }): string[] {
+/** The limit of a load's route, and how many more tokens than that may have been had. */
+export interface Bound {
+  readonly rate: number;
+  readonly burst: number;
+  readonly extra: number;
+}
+
+/** Clients let through more often than burst + rate * T (limiter/B1) and the extra. A request without an answer may have passed: it counts. */
+export function overBound(samples: readonly LoadSample[], { rate, burst, extra }: Bound): string[] {
   const first = Math.min(...samples.map(({ sentAtMs }) => sentAtMs));
   const last = Math.max(...samples.map(({ sentAtMs, tookMs }) => sentAtMs + tookMs));
-  const bound = burst + (rate * (last - first)) / 1_000 + outages * 2 * burst;
+  const bound = burst + (rate * (last - first)) / 1_000 + extra;
   const allowed = new Map<string, number>();
   for (const { client, status } of samples) if (status !== 429) allowed.set(client, (allowed.get(client) ?? 0) + 1);
   return [...allowed].filter(([, count]) => count > bound).map(([client, count]) => `${client}: ${count} > ${bound}`);

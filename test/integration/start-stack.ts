@@ -94,7 +94,7 @@ export class ApartStack {
 async function untilReady(running: RunningProcess, name: string, check: () => boolean | Promise<boolean>): Promise<void> {
   let ended: number | string | undefined;
   void running.exited.then((code) => (ended = code));
-  await waitUntil(`${name} is ready`, async () => (ended !== undefined || (await check()) ? true : undefined), 30_000).catch((error: Error) => {
+  await waitUntil(`${name} is ready`, async () => (ended !== undefined || (await check()) ? true : undefined), 60_000).catch((error: Error) => {
     throw new Error(`${error.message}\n${running.output()}`);
   });
   if (ended !== undefined) throw new Error(`${name} ended with ${ended}:\n${running.output()}`);
