@@ -1,11 +1,12 @@
 import type { EventPublisher } from '@tidegate/event-publisher';
-import { createUlid } from '@tidegate/events';
+import { createEventMaker } from '@tidegate/events';
 import type { FaultCode } from '@tidegate/fault';
-import { BodyCompletion, type Event, type SecurityEvent } from '@tidegate/grpc';
+import { BodyCompletion, type SecurityEvent } from '@tidegate/grpc';
 import type { Refusal } from '@tidegate/proxy';
 import type { Clock } from '@tidegate/units';
-import { clientPrefix, limitedAddress } from './client-prefix.js';
+import { clientPrefix } from './client-prefix.js';
 import type { IngressExchange } from './ingress-exchange.js';
+import { toAddressKey } from './principal-key.js';
 import { emptyRequestEvent, toRequestEvent, type ExchangeEnd } from './request-event.js';
 
 export interface IngressEventsOptions {
@@ -29,32 +30,24 @@ const securityFaults: ReadonlySet<FaultCode> = new Set(['invalid-token', 'invali
 
 /** Makes the events and hands them to the publisher. */
 export function createIngressEvents({ publisher, instance, configVersion, clock }: IngressEventsOptions): IngressEvents {
-  const nextId = createUlid({ clock });
-  const toEvent = (atMs: number, version: string, kind: Event['kind']): Event => ({
-    id: nextId(),
-    atUs: Math.round(atMs * 1_000),
-    app: 'ingress-gateway',
-    instance,
-    configVersion: version,
-    kind,
-  });
+  const toEvent = createEventMaker({ app: 'ingress-gateway', instance, clock });
   return {
     requestEnded(exchange, end) {
       const version = exchange.snapshot?.configVersion ?? configVersion();
       if (exchange.fault !== undefined && securityFaults.has(exchange.fault.code)) {
-        void publisher.publish(toEvent(exchange.arrivedAtMs, version, { $case: 'security', value: toBadCredential(exchange) }), exchange.principalKey);
+        void publisher.publish(toEvent({ $case: 'security', value: toBadCredential(exchange) }, version, exchange.arrivedAtMs), exchange.principalKey);
       }
       const kind = { $case: 'request', value: toRequestEvent(exchange, end) } as const;
-      return publisher.publish(toEvent(exchange.arrivedAtMs, version, kind), exchange.principalKey);
+      return publisher.publish(toEvent(kind, version, exchange.arrivedAtMs), exchange.principalKey);
     },
     headRefused(refusal) {
-      const principal = `address:${limitedAddress(refusal.peer.address)}`;
+      const principal = toAddressKey(refusal.peer.address);
       const atMs = clock.nowMs();
-      void publisher.publish(toEvent(atMs, configVersion(), { $case: 'security', value: toRefusedFraming(refusal) }), principal);
+      void publisher.publish(toEvent({ $case: 'security', value: toRefusedFraming(refusal) }, configVersion(), atMs), principal);
       if (!refusal.hadRequestLine) return;
       const durationUs = Math.max(0, Math.round((atMs - refusal.startedAtMs) * 1_000));
       const value = { ...toRefusedRequest(refusal, principal), durationUs };
-      void publisher.publish(toEvent(refusal.startedAtMs, configVersion(), { $case: 'request', value }), principal);
+      void publisher.publish(toEvent({ $case: 'request', value }, configVersion(), refusal.startedAtMs), principal);
     },
   };
 }

@@ -8,5 +8,8 @@ import { limitedAddress } from './client-prefix.js';
 export function toPrincipalKey(principal: Principal, clientAddress: string): string {
   if (principal.kind === 'jwt') return `jwt:${principal.id}`;
   if (principal.kind === 'api-key') return `key:${principal.id}`;
-  return `address:${limitedAddress(clientAddress)}`;
+  return toAddressKey(clientAddress);
 }
+
+/** The same for somebody of whom only the address is known. */
+export const toAddressKey = (clientAddress: string): string => `address:${limitedAddress(clientAddress)}`;

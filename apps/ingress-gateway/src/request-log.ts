@@ -3,8 +3,6 @@ import type { Clock } from '@tidegate/units';
 import type { IngressExchange } from './ingress-exchange.js';
 import type { ExchangeEnd } from './request-event.js';
 
-/** Lines of denials and errors per second and process; the rest is counted (limiter/X1, gateway/O1). */
-const linesPerSecondMax = 100;
 /** One line for so many good answers. */
 const sampleEvery = 100;
 
@@ -13,7 +11,7 @@ export type RequestLog = (exchange: IngressExchange, end: ExchangeEnd) => void;
 
 /** Every error and denial up to the cap, one in a hundred of the rest. */
 export function createRequestLog(logger: Logger, clock: Clock): RequestLog {
-  const mayLog = createLineCap({ logger, perSecondMax: linesPerSecondMax, clock });
+  const mayLog = createLineCap({ logger, clock });
   let good = 0;
   return (exchange, end) => {
     if (exchange.fault === undefined && end.status < 400) {

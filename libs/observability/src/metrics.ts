@@ -17,8 +17,8 @@ export function createRegistry(): Registry {
   return registry;
 }
 
-/** The counter of that name; made at the first call, shared after (apps of one process share a registry). */
-export function counter<L extends string>(registry: Registry, options: MetricOptions<L>): Counter<L> {
+/** The counter of that name; made at the first call, shared after (apps of one process share a registry). `collect` is called at each scrape. */
+export function counter<L extends string>(registry: Registry, options: MetricOptions<L> & { readonly collect?: (this: Counter<L>) => void }): Counter<L> {
   const known = registry.getSingleMetric(options.name);
   if (known !== undefined) return known as unknown as Counter<L>;
   return new Counter<L>({ ...options, labelNames: [...(options.labelNames ?? [])], registers: [registry] });

@@ -82,8 +82,6 @@ export interface Exchange {
   /** When the head was complete: milliseconds since the epoch, and on the monotonic clock. */
   readonly arrivedAtMs: number;
   readonly arrivedAtMonotonicMs: number;
-  /** When each stage was entered, monotonic ms, by place in the list; written by compose. */
-  readonly stageEnteredAtMs: number[];
   /** Written by identifyRequest. */
   requestId: string;
   /** 32 hex digits of W3C trace context; written by identifyRequest. */

@@ -21,7 +21,6 @@ export class HttpExchange implements Exchange {
   readonly peer: Peer;
   readonly arrivedAtMs: number;
   readonly arrivedAtMonotonicMs: number;
-  readonly stageEnteredAtMs: number[] = [];
   requestId = '';
   traceId = '';
   /** Our own span, 16 hex digits; written by identifyRequest. */
