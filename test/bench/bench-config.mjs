@@ -24,7 +24,7 @@ const policies = {
  */
 export async function writeConfig({ upstream, redis, kafka, workers, egress, configure = (config) => config }) {
   const folder = mkdtempSync(join(tmpdir(), 'tidegate-bench-'));
-  const ports = { public: await freePort(), replay: await freePort(), egress: await freePort(), limiter: await freePort(), analytics: await freePort(), ops: await freePort() };
+  const ports = { public: await freePort(), replay: await freePort(), egress: await freePort(), limiter: await freePort(), analytics: await freePort(), ops: 0 };
   const at = (port) => `127.0.0.1:${port}`;
   const route = (name, path, policy) => ({ name, match: { path: { exact: path } }, service: 'upstream', policy, auth: { providers: ['bench'] } });
   const config = configure({

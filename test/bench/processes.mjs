@@ -21,13 +21,11 @@ export function startNode(name, { file, args = [], core, env = {}, cpuProfile })
   child.stderr.on('data', (chunk) => (complaint = (complaint + chunk).slice(-4_000)));
   running.add(child);
   let isStopping = false;
-  const exited = new Promise((resolve) => child.once('exit', resolve)).then((code) => {
+  const exited = new Promise((resolve) => child.once('exit', resolve));
+  child.once('exit', (code) => {
     running.delete(child);
-    if (!isStopping) throw new Error(`${name} ended by itself (${code}): ${complaint}`);
-  });
-  exited.catch((error) => {
-    console.error(String(error));
-    process.exit(1);
+    // The row fails at its next look at the process.
+    if (!isStopping) console.error(`${name} ended by itself (${code}): ${complaint}`);
   });
   const stop = async () => {
     isStopping = true;

@@ -26,7 +26,8 @@ export async function measureChecks({ rounds, seconds, warmUpSeconds, log }) {
 
 async function sample(pids, port, { mode, seconds }) {
   const before = { limiter: cpuMs(pids.limiter), redis: cpuMs(pids.redis) };
-  const { decisions, cpuMs: client } = await ask(port, mode, seconds);
+  const { decisions, degraded, cpuMs: client } = await ask(port, mode, seconds);
+  if (degraded > decisions / 100) throw new Error(`${mode}: ${degraded} of ${decisions} checks were not decided by the limiter`);
   const limiter = cpuMs(pids.limiter) - before.limiter;
   const redis = cpuMs(pids.redis) - before.redis;
   const perSecond = (ms) => (decisions * 1_000) / ms;

@@ -42,7 +42,7 @@ export async function measureTiers(options) {
 }
 
 /** What an ingress sends; its token lives for a minute, so it is made for each run of the generator. */
-function egressRequests({ secrets }) {
+export function egressRequests({ secrets }) {
   const token = createInternalTokens({ ...secrets.internalTokenKey, instance: 'bench', clock: systemClock }).current();
   return Array.from({ length: 100 }, (_, user) => {
     const id = String(user).padStart(32, '7');
