@@ -44,7 +44,7 @@ export class AppModule {
     const { logger, instance, registry } = observability;
     const { configVersion, routes } = config;
     const providers: FactoryProvider[] = [
-      { provide: tokens.mayLog, useFactory: () => createLineCap({ logger, perSecondMax: 100, clock }) },
+      { provide: tokens.mayLog, useFactory: () => createLineCap({ logger, clock }) },
       { provide: tokens.deadlines, useFactory: () => new DeadlineWheel(clock) },
       { provide: tokens.metrics, useFactory: () => createEgressMetrics(registry) },
       { provide: tokens.events, useFactory: () => createEgressEvents({ publisher, instance, configVersion: () => configVersion, clock }) },

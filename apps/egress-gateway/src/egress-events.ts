@@ -1,5 +1,5 @@
 import type { EventPublisher } from '@tidegate/event-publisher';
-import { createUlid } from '@tidegate/events';
+import { createEventMaker } from '@tidegate/events';
 import type { Event } from '@tidegate/grpc';
 import type { CircuitChange } from '@tidegate/proxy';
 import type { Clock } from '@tidegate/units';
@@ -20,10 +20,9 @@ export interface EgressEvents {
 
 /** Makes the events and hands them to the publisher; nobody waits for them. */
 export function createEgressEvents({ publisher, instance, configVersion, clock }: EgressEventsOptions): EgressEvents {
-  const nextId = createUlid({ clock });
-  const publish = (kind: Event['kind'], principal: string): void => {
-    const origin = { app: 'egress-gateway', instance, configVersion: configVersion() };
-    void publisher.publish({ id: nextId(), atUs: Math.floor(clock.nowMs() * 1_000), ...origin, kind }, principal);
+  const toEvent = createEventMaker({ app: 'egress-gateway', instance, clock });
+  const publish = (kind: NonNullable<Event['kind']>, principal: string): void => {
+    void publisher.publish(toEvent(kind, configVersion()), principal);
   };
   return {
     breakerChanged: (service, upstream, { from, to, cause }) =>

@@ -5,7 +5,7 @@ import type { Clock } from '@tidegate/units';
 import { CheckLimit } from './check-limit.js';
 import { ClientGroups } from './client-groups.js';
 import type { RateLimiterConfig } from './config.js';
-import { DenialLog } from './denial-log.js';
+import { createDenialLog } from './denial-log.js';
 import { DirectLink } from './direct-link.js';
 import { LimiterMetrics } from './limiter-metrics.js';
 import { OpenChecks } from './open-check.js';
@@ -53,7 +53,7 @@ export class AppModule {
       {
         provide: CheckLimit,
         useFactory: (snapshot: PolicySnapshot, guard: StoreGuard, metrics: LimiterMetrics) =>
-          new CheckLimit({ snapshot, store: buckets, guard, metrics, open, timeoutMs, clock, denials: new DenialLog(logger, clock) }),
+          new CheckLimit({ snapshot, store: buckets, guard, metrics, open, timeoutMs, clock, logDenial: createDenialLog(logger, clock) }),
         inject: [PolicySnapshot, StoreGuard, LimiterMetrics],
       },
       { provide: DirectLink, useFactory: (checkLimit: CheckLimit) => new DirectLink(checkLimit, clock), inject: [CheckLimit] },

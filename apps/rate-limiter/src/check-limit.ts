@@ -28,7 +28,7 @@ export interface CheckLimitOptions {
   readonly open: OpenChecks;
   readonly guard: StoreGuard;
   readonly metrics: LimiterMetrics;
-  readonly denials: DenialLog;
+  readonly logDenial: DenialLog;
 }
 
 /**
@@ -118,7 +118,7 @@ export class CheckLimit implements StoreBatcherOwner {
 
   #answer(accepted: OpenCheck, decision: Decision): void {
     this.#options.metrics.decided(decision);
-    if (!decision.allowed) this.#options.denials.write(decision);
+    if (!decision.allowed) this.#options.logDenial(decision);
     accepted.decide(decision);
   }
 

@@ -1,40 +1,16 @@
 import { Reason, type Decision } from '@tidegate/grpc';
-import type { Logger } from '@tidegate/observability';
+import { createLineCap, type Logger } from '@tidegate/observability';
 import type { Clock } from '@tidegate/units';
 
-/** Most denial lines per second and replica; the rest is counted (limiter/X1). */
-const linesPerSecondMax = 100;
+/** Writes at most one line for a denial. */
+export type DenialLog = (decision: Decision) => void;
 
-/** One line per denial, never with a key or an attribute. */
-export class DenialLog {
-  readonly #logger: Logger;
-  readonly #clock: Clock;
-  #second = 0;
-  #lines = 0;
-  #unlogged = 0;
-
-  constructor(logger: Logger, clock: Clock) {
-    this.#logger = logger;
-    this.#clock = clock;
-  }
-
-  write(decision: Decision): void {
-    const second = Math.floor(this.#clock.monotonicMs() / 1_000);
-    if (second !== this.#second) this.#startSecond(second);
-    if (this.#lines >= linesPerSecondMax) {
-      this.#unlogged += 1;
-      return;
-    }
-    this.#lines += 1;
-    this.#logger.info(toLine(decision), 'denied');
-  }
-
-  #startSecond(second: number): void {
-    if (this.#unlogged > 0) this.#logger.info({ denials: this.#unlogged }, 'more denials than are logged');
-    this.#second = second;
-    this.#lines = 0;
-    this.#unlogged = 0;
-  }
+/** One line per denial up to the cap (limiter/X1), never with a key or an attribute. */
+export function createDenialLog(logger: Logger, clock: Clock): DenialLog {
+  const mayLog = createLineCap({ logger, clock });
+  return (decision) => {
+    if (mayLog()) logger.info(toLine(decision), 'denied');
+  };
 }
 
 function toLine(decision: Decision): object {

@@ -1,4 +1,4 @@
-import { createUlid } from '@tidegate/events';
+import { createEventMaker, type EventMaker } from '@tidegate/events';
 import type { EventPublisher } from '@tidegate/event-publisher';
 import type { Event } from '@tidegate/grpc';
 import type { Clock } from '@tidegate/units';
@@ -13,12 +13,12 @@ export interface LimiterEventsOptions {
 /** Tells the analytics what happens to this replica. */
 export class LimiterEvents {
   readonly #options: LimiterEventsOptions;
-  readonly #nextId: () => string;
+  readonly #toEvent: EventMaker;
   #configVersion: string;
 
   constructor(options: LimiterEventsOptions) {
     this.#options = options;
-    this.#nextId = createUlid({ clock: options.clock });
+    this.#toEvent = createEventMaker({ ...options, app: 'rate-limiter' });
     this.#configVersion = options.configVersion;
   }
 
@@ -38,8 +38,7 @@ export class LimiterEvents {
   }
 
   #publish(kind: NonNullable<Event['kind']>): void {
-    const { publisher, instance, clock } = this.#options;
-    const event: Event = { id: this.#nextId(), atUs: Math.round(clock.nowMs() * 1_000), app: 'rate-limiter', instance, configVersion: this.#configVersion, kind };
-    void publisher.publish(event, instance);
+    const { publisher, instance } = this.#options;
+    void publisher.publish(this.#toEvent(kind, this.#configVersion), instance);
   }
 }

@@ -1,7 +1,21 @@
 import { Event, EventBatch, RequestEvent, StageLatencies } from '@tidegate/grpc';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { BatchEncoder, batchBytesMax, createUlid, decodeBatch, encodeBatch, EventDecodeError, partitionOf, ulidPattern } from './index.js';
+import { ulidPattern } from './create-ulid.js';
+import { BatchEncoder, createEventMaker, createUlid, decodeBatch, encodeBatch, EventDecodeError, partitionOf } from './index.js';
+import { batchBytesMax } from './topics.js';
+
+describe('createEventMaker', () => {
+  it('gives each event an id, whole microseconds and its origin', () => {
+    const toEvent = createEventMaker({ app: 'spec', instance: 'spec-1', clock: { nowMs: () => 1_700_000_000_000.4 } });
+    const kind = { $case: 'lifecycle', value: { what: 'ready', detail: '' } } as const;
+    const now = toEvent(kind, 'c1');
+    const before = toEvent(kind, 'c1', 5);
+    expect(now).toMatchObject({ atUs: 1_700_000_000_000_400, app: 'spec', instance: 'spec-1', configVersion: 'c1', kind });
+    expect(before.atUs).toBe(5_000);
+    expect(before.id).not.toBe(now.id);
+  });
+});
 
 describe('createUlid', () => {
   /** One id at each of the times. */

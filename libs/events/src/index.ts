@@ -1,4 +1,5 @@
 export { BatchEncoder, decodeBatch, encodeBatch, EventDecodeError } from './codec/batch-codec.js';
-export { createUlid, ulidPattern, type UlidClock } from './create-ulid.js';
+export { createEventMaker, type EventMaker, type EventMakerOptions } from './create-event-maker.js';
+export { createUlid, type UlidClock } from './create-ulid.js';
 export { partitionOf } from './partition-of.js';
-export { batchBytesMax, eventBytesMax, topics } from './topics.js';
+export { batchBytesMax, topics } from './topics.js';
