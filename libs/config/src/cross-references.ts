@@ -1,3 +1,4 @@
+import { gatewayAttributes } from '@tidegate/rate-limit';
 import type { ConfigProblem } from './config-error.js';
 import { suggest } from './did-you-mean.js';
 import type { ParsedParts } from './load-config.js';
@@ -7,9 +8,6 @@ import { formatPath, nodeAt, problemAt, type SourceNode, type SourcePath } from 
 export function findCrossProblems(tree: SourceNode, parts: ParsedParts): ConfigProblem[] {
   return [...findUnknownNames(tree), ...findSharedAddresses(tree), ...findProductionProblems(tree), ...findMissingAttributes(tree, parts)];
 }
-
-/** Attributes the ingress sends with every check (limiter/P11). */
-const sentAttributes = ['client', 'client.kind', 'address', 'fingerprint', 'route', 'resource', 'method', 'plan', 'auth'];
 
 function findUnknownNames(tree: SourceNode): ConfigProblem[] {
   const services = keysAt(tree, ['services']);
@@ -75,12 +73,12 @@ function findMissingAttributes(tree: SourceNode, { limiter, routes }: ParsedPart
 }
 
 function notSent(attribute: string, route: string): string {
-  return `route "${route}" uses this policy, and a gateway does not send "${attribute}": give it a default such as {${attribute}|none}, or use another${suggest(attribute, sentAttributes)}`;
+  return `route "${route}" uses this policy, and a gateway does not send "${attribute}": give it a default such as {${attribute}|none}, or use another${suggest(attribute, gatewayAttributes)}`;
 }
 
 function missingIn(template: string): string[] {
   const named = [...template.matchAll(/\{([^{}|]+)\}/g)].map(([, attribute = '']) => attribute);
-  return [...new Set(named)].filter((attribute) => !sentAttributes.includes(attribute));
+  return [...new Set(named)].filter((attribute) => !gatewayAttributes.some((sent) => sent === attribute));
 }
 
 function routePaths(tree: SourceNode): SourcePath[] {

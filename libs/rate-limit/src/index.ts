@@ -1,4 +1,5 @@
 export type { BucketStore, TakenCheck, TakeResult } from './bucket-store.js';
+export { attributeBytesMax, gatewayAttributes, type GatewayAttribute } from './gateway-attributes.js';
 export { limiterSchema } from './limiter-schema.js';
 export type { LimitConfig, LimiterConfig, Policy, StoreConfig, StoreFailureMode } from './limiter-schema.js';
 export { LimiterFault, type LimiterFaultCode } from './limiter-fault.js';

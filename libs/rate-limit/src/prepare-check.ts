@@ -1,4 +1,5 @@
 import type { Check } from '@tidegate/grpc';
+import { attributeBytesMax } from './gateway-attributes.js';
 import { missingAttribute, renderTemplate } from './key-template.js';
 import type { LimitShape } from './limit-shape.js';
 import { LimiterFault } from './limiter-fault.js';
@@ -26,7 +27,6 @@ export interface PreparedCheck {
 }
 
 const attributesMax = 16;
-const attributeBytesMax = 256;
 const checkIdBytesMax = 64;
 
 /** Finds the policy and builds the bucket keys of a check, or says what is wrong with it (limiter/P10). */
