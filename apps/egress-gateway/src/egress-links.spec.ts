@@ -429,6 +429,27 @@ describe.each<LinkKind>(['network', 'in process'])('egress over the %s link (gat
       expect(await egress.send().outcome).toBe('503 upstream-unavailable');
     });
 
+    it('a client that is slow to send its body opens none, whether it ends in time or not', async () => {
+      const service = await upstream((req, res) => void req.resume().on('end', () => res.end('ok')));
+      const egress = await startEgress(kind, { s: { upstreams: [service.url], breaker: { ...quick, slowAfter: '100ms' } } });
+      const upload = (more: object) => {
+        const body = handBody(4);
+        const sent = egress.send({ method: 'POST', body, fields: [...internalFields(), 'content-length', '4'], ...more });
+        body.stream.push('sl');
+        return { body, sent };
+      };
+      const never = Array.from({ length: 6 }, () => upload({ timeoutMs: 150 }).sent.outcome);
+      expect(await Promise.all(never)).toEqual(Array(6).fill('408 request-timeout'));
+      const late = Array.from({ length: 6 }, () => upload({}));
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      for (const { body } of late) {
+        body.stream.push('ow');
+        body.stream.push(null);
+      }
+      expect(await Promise.all(late.map(({ sent }) => sent.outcome))).toEqual(Array(6).fill('200 ok'));
+      expect(await egress.send().outcome).toBe('200 ok');
+    });
+
     it('of one endpoint: the others take its share, other services are untouched', async () => {
       const bad = await upstream((_req, res) => res.writeHead(500).end('bad'));
       const good = await Promise.all([1, 2, 3, 4].map(() => upstream((_req, res) => res.end('ok'))));

@@ -31,6 +31,7 @@ async function runSeries(exchange: EgressExchange, next: Next, clock: Clock): Pr
   const { slowAfterMs } = destinationOf(exchange).service.config.breaker;
   const startedAtMs = slowAfterMs === null ? 0 : clock.monotonicMs();
   await next();
-  const isSlow = slowAfterMs !== null && clock.monotonicMs() - startedAtMs > slowAfterMs;
+  const waitedSinceMs = Math.max(startedAtMs, exchange.call?.writtenAtMs ?? 0);
+  const isSlow = slowAfterMs !== null && clock.monotonicMs() - waitedSinceMs > slowAfterMs;
   if (isSlow || isErrorAnswer(exchange.call?.status ?? 0)) throw new CountedError(exchange.call);
 }

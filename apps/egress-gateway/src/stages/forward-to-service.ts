@@ -77,9 +77,9 @@ async function attemptAt(endpoint: Endpoint, exchange: EgressExchange, { deadlin
     throw call.failure.fault;
   }
   const isError = isErrorAnswer(call.status);
-  service.report(endpoint, call.headMs, isError);
+  service.report(endpoint, call.waitMs, isError);
   const { slowAfterMs } = service.config.breaker;
-  if (isError || (slowAfterMs !== null && call.headMs > slowAfterMs)) throw new CountedError(call);
+  if (isError || (slowAfterMs !== null && call.waitMs > slowAfterMs)) throw new CountedError(call);
 }
 
 function toAnswerFields(parsed: ParsedFields, exchange: EgressExchange): Fields {

@@ -34,6 +34,11 @@ export class BodyFeed extends Readable {
     return this.bytes > 0 || this.#isEnded;
   }
 
+  /** The connection took all there was and waits for the client. */
+  get isStarved(): boolean {
+    return this.#isAttached && !this.#isEnded && this.readableLength === 0;
+  }
+
   override _read(): void {
     if (!this.#isAttached) this.#attach();
     else this.#source.resume();

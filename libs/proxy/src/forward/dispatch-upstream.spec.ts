@@ -361,6 +361,25 @@ describe('the end of patience', () => {
     expect(systemClock.monotonicMs() - from).toBeGreaterThan(79);
   });
 
+  it('gateway/H7: a body that is not there before the deadline is 408; one the upstream does not take is 504', async () => {
+    const raw = await upstream(() => undefined);
+    const late = handBody(100);
+    const waiting = send(endpointOf(raw.url), head('POST'), { body: late, timeoutMs: 80 });
+    late.stream.push('half');
+    expect(await outcome(waiting)).toBe('ended request-timeout');
+    const complete = handBody(4);
+    const unanswered = send(endpointOf(raw.url), head('POST'), { body: complete, timeoutMs: 80 });
+    complete.stream.push('done');
+    complete.stream.push(null);
+    expect(await outcome(unanswered)).toBe('ended upstream-timeout');
+    const deaf = await upstream(({ socket }) => void socket.pause());
+    const refused = handBody();
+    const stuck = send(endpointOf(deaf.url), head('POST'), { body: refused, timeoutMs: 300 });
+    refused.stream.push(Buffer.alloc(32 * 1024 * 1024));
+    refused.stream.push('more');
+    expect(await outcome(stuck)).toBe('ended upstream-timeout');
+  });
+
   it('gateway/H7: the deadline holds while the connection is still being made', async () => {
     const mute = await upstream(() => undefined);
     const endpoint = endpointOf(mute.url.replace('http:', 'https:'), { connectTimeoutMs: 2_000 });

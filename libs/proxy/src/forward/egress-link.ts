@@ -118,7 +118,7 @@ function saysEndUncertain(parsed: ParsedFields): boolean {
 async function settle(call: UpstreamCall, clock: Clock): Promise<UpstreamFailure | undefined> {
   const { endpoint } = await call.head;
   if (call.failure === undefined) {
-    endpoint.sample(call.headMs, clock.monotonicMs());
+    endpoint.sample(call.waitMs, clock.monotonicMs());
     endpoint.succeeded();
     await call.whenEnded();
   } else if (call.failure.stage !== 'ended' && endpoint.failed()) endpoint.eject();

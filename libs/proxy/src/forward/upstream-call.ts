@@ -66,6 +66,10 @@ export class UpstreamCall implements Dispatcher.DispatchHandler, Expiring {
   status = 0;
   /** From dispatch to the answer's head, ms. */
   headMs = 0;
+  /** The same, without the time the client took to send its body: what says something of the upstream. */
+  waitMs = 0;
+  /** Monotonic ms at which the connection had the whole request, as far as it has it. */
+  writtenAtMs: number;
   /** Bytes of the answer's body so far. */
   responseBytes = 0;
   /** Set when the attempt failed before its head was accepted. */
@@ -82,11 +86,13 @@ export class UpstreamCall implements Dispatcher.DispatchHandler, Expiring {
     endpoint.inFlight += 1;
     this.#options = options;
     this.#sentAtMs = options.clock.monotonicMs();
+    this.writtenAtMs = this.#sentAtMs;
     this.deadlineAtMs = options.deadlineAtMs;
     this.#feed =
       options.body.stream === null
         ? null
         : new BodyFeed(options.body, options.bodyBytesMax, (fault) => this.abort(fault));
+    this.#feed?.once('end', () => (this.writtenAtMs = options.clock.monotonicMs()));
     this.head = new Promise((resolve) => (this.#settleHead = resolve));
     options.deadlines.add(this);
     this.#takeOffCancellation = options.cancellation.onCancel(() => {
@@ -115,9 +121,14 @@ export class UpstreamCall implements Dispatcher.DispatchHandler, Expiring {
     return new Promise((resolve) => (this.#settleEnd = resolve));
   }
 
-  /** The deadline passed before the head. */
+  /** The deadline passed before the head. An upstream that still waits for the client's body is not to blame. */
   expire(): void {
-    this.abort(new Fault('upstream-timeout', `${this.endpoint.name} sent no head before the deadline`));
+    const isClientSlow = this.#feed?.isStarved === true;
+    this.abort(
+      isClientSlow
+        ? new Fault('request-timeout', 'the body was not there before the deadline')
+        : new Fault('upstream-timeout', `${this.endpoint.name} sent no head before the deadline`),
+    );
   }
 
   /** Ends the call at once: no more of the request is written, the connection is closed. */
@@ -149,7 +160,9 @@ export class UpstreamCall implements Dispatcher.DispatchHandler, Expiring {
       return;
     }
     this.status = status;
-    this.headMs = this.#options.clock.monotonicMs() - this.#sentAtMs;
+    const nowMs = this.#options.clock.monotonicMs();
+    this.headMs = nowMs - this.#sentAtMs;
+    this.waitMs = nowMs - this.writtenAtMs;
     this.isCloseDelimited = framing === 'close-delimited' || this.#options.isEndUncertain?.(parsed) === true;
     this.isDiscarded = discardStatuses.includes(status);
     if (this.isDiscarded || this.#startAnswer(parsed)) this.#headIsThere();
