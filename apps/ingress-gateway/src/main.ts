@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { loadSecrets } from '@tidegate/auth';
-import { forApp, loadConfigOrExit } from '@tidegate/config';
+import { explainListenErrors, forApp, loadConfigOrExit } from '@tidegate/config';
 import { openProcessPublisher } from '@tidegate/event-publisher';
 import { createObservability } from '@tidegate/observability';
 import { startOps } from '@tidegate/ops';
@@ -15,7 +15,7 @@ const { logger, registry } = observability;
 
 async function start(ops: boolean): Promise<WorkerParts> {
   const publisher = openProcessPublisher({ events: config.events, instance, clock: systemClock, logger, registry });
-  const running = await bootstrap({ config, secrets: loadSecrets(config.secrets.directory), observability, publisher, ops });
+  const running = await explainListenErrors(config, bootstrap({ config, secrets: loadSecrets(config.secrets.directory), observability, publisher, ops }));
   logger.info({ addresses: Object.fromEntries(running.addresses) }, 'ingress gateway listens');
   return { close: () => running.close().then(() => publisher.close()) };
 }

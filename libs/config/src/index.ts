@@ -2,6 +2,7 @@ export { forApp, linkTargets, opsAddressOf, reachable, type LinkTargets, type Op
 export { analyticsSchema, type AnalyticsConfig } from './analytics-schema.js';
 export { ConfigError, formatProblem, type ConfigProblem } from './config-error.js';
 export { suggest } from './did-you-mean.js';
+export { explainListenError, explainListenErrors, ListenError, type ConfiguredListener, type Listening } from './explain-listen-errors.js';
 export { toJsonSchema } from './json-schema.js';
 export { loadConfigOrExit } from './load-config-or-exit.js';
 export { checkConfig, loadConfig, type CheckedConfig, type LoadConfigOptions } from './load-config.js';

@@ -1,20 +1,14 @@
 import { createServer } from 'node:net';
-import { demoRoles, opsAddressOf, type TidegateConfig } from '@tidegate/config';
-import { formatAddress, type ListenAddress } from '@tidegate/units';
+import { demoRoles, explainListenError, opsAddressOf, type ConfiguredListener, type TidegateConfig } from '@tidegate/config';
+import type { ListenAddress } from '@tidegate/units';
 import type { AppName } from './app-names.js';
 
-/** A port this process is going to listen on, and the key of the configuration that says so. */
-export interface PlannedListener {
-  readonly key: string;
-  readonly address: ListenAddress;
-}
-
 /** Everything the wanted apps listen on. */
-export function planListeners(config: TidegateConfig, apps: readonly AppName[]): PlannedListener[] {
+export function planListeners(config: TidegateConfig, apps: readonly AppName[]): ConfiguredListener[] {
   const { listeners, demo } = config;
   const ofDemo = demoRoles.flatMap((role) => (demo?.[role] ?? []).map((address) => ({ key: `demo.${role}`, address })));
   const replay = listeners.replay === undefined ? [] : [{ key: 'listeners.replay.address', address: listeners.replay.address }];
-  const byApp: Record<AppName, PlannedListener[]> = {
+  const byApp: Record<AppName, ConfiguredListener[]> = {
     analytics: [{ key: 'listeners.analytics.address', address: listeners.analytics.address }],
     limiter: [{ key: 'listeners.limiter.address', address: listeners.limiter.address }],
     egress: [{ key: 'listeners.egress.address', address: listeners.egress.address }],
@@ -49,23 +43,15 @@ export function splitApps({ workers }: TidegateConfig, apps: readonly AppName[])
 }
 
 /** The planned ports that somebody else has, as lines that say what to change. Binds each for a moment. */
-export async function findBusyPorts(planned: readonly PlannedListener[]): Promise<string[]> {
+export async function findBusyPorts(planned: readonly ConfiguredListener[]): Promise<string[]> {
   const lines = await Promise.all(planned.filter(({ address }) => address.port !== 0).map((one) => tryToBind(one)));
   return lines.filter((line) => line !== undefined);
 }
 
-function tryToBind({ key, address }: PlannedListener): Promise<string | undefined> {
+function tryToBind({ key, address }: ConfiguredListener): Promise<string | undefined> {
   const { promise, resolve } = Promise.withResolvers<string | undefined>();
   const server = createServer();
   server.once('error', (error: NodeJS.ErrnoException) => resolve(explainListenError(error, { key, address })));
   server.listen({ ...address, exclusive: true }, () => void server.close(() => resolve(undefined)));
   return promise;
-}
-
-function explainListenError({ code, message }: NodeJS.ErrnoException, { key, address }: PlannedListener): string {
-  const where = formatAddress(address);
-  if (code === 'EADDRINUSE') return `address already in use: ${where}; change ${key} or stop the other process`;
-  if (code === 'EACCES') return `not allowed to listen on ${where}; change ${key} to a port from 1024 up`;
-  if (code === 'EADDRNOTAVAIL') return `this machine has no address ${address.host}; change ${key}`;
-  return `cannot listen on ${where}: ${message}; change ${key}`;
 }
