@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -103,41 +102,5 @@ describe('the built `tidegate up`', { timeout: 90_000 }, () => {
     const one = up('--init-only');
     expect(await one.exited).toBe(0);
     expect(one.output()).toContain('admin-token');
-  });
-});
-
-describe('the built `tidegate up` with workers: 2', { timeout: 90_000 }, () => {
-  it('gateway/H12: two processes share the listeners, one set of limits holds over both, every event is counted, and all end with 0', async () => {
-    laptop = await writeLaptopConfig(folder, 'workers: 2');
-    const one = up();
-    await untilReady(one);
-    const answers = await Promise.all(Array.from({ length: 100 }, () => fetch(`http://127.0.0.1:${laptop.ports.public}/api/products`, { headers: { connection: 'close' } }).then(({ status }) => status)));
-    const allowed = answers.filter((status) => status === 200).length;
-    expect(answers.filter((status) => status !== 200 && status !== 429)).toEqual([]);
-    expect(allowed).toBeLessThan(100);
-    const served = await Promise.all([11, 12].map((offset) => fetch(`http://127.0.0.1:${laptop.ports.ops + offset}/metrics`).then((answer) => answer.text())));
-    for (const metrics of served) expect(metrics).toMatch(/tidegate_ingress_requests_total\{[^}]*\} [1-9]/);
-    const adminToken = readFileSync(join(folder, 'secrets/admin-token'), 'utf8').trim();
-    await waitUntil('analytics has all of them', async () => {
-      const summary = await fetch(`http://127.0.0.1:${laptop.ports.analytics}/v1/summary`, { headers: { authorization: `Bearer ${adminToken}` } });
-      return ((await summary.json()) as { totals: { requests: number } }).totals.requests === 100 ? true : undefined;
-    });
-    one.signal('SIGTERM');
-    expect(await one.exited).toBe(0);
-  });
-
-  it('a worker that dies is replaced', async () => {
-    laptop = await writeLaptopConfig(folder, 'workers: 2');
-    const one = up();
-    await untilReady(one);
-    const pids = spawnSync('pgrep', ['-P', String(one.pid)]).stdout.toString().trim().split('\n').map(Number);
-    expect(pids).toHaveLength(2);
-    process.kill(pids[0] ?? 0, 'SIGKILL');
-    await waitUntil('it is said', () => (one.output().includes('a worker died and is replaced') ? true : undefined), 60_000);
-    await waitUntil('both serve again', async () => {
-      const { checks } = (await (await fetch(`http://127.0.0.1:${laptop.ports.ops}/readyz`)).json()) as { checks: { name: string; ok: boolean }[] };
-      return checks.filter(({ name, ok }) => name.startsWith('worker-') && ok).length === 2 ? true : undefined;
-    });
-    expect((await fetch(`http://127.0.0.1:${laptop.ports.public}/api/products`)).status).toBe(200);
   });
 });

@@ -35,7 +35,7 @@ async function serve(handler: Handler, options: Partial<GatewayServerOptions<Htt
     name: 'public',
     address: { host: '127.0.0.1', port: 0 },
     createExchange: (parts) => new HttpExchange(parts),
-    onExchange: compose(stages, () => clock.monotonicMs()),
+    onExchange: compose(stages),
     onRefused: (refusal) => refusals.push(refusal),
     logger: { error: () => undefined, warn: () => undefined },
     clock,
@@ -565,6 +565,29 @@ describe('gateway/H12: drain', () => {
     await refused.closed;
     expect(refused.ending).toBe('ECONNREFUSED');
   });
+  it('a lull before the listener closes is not the end: what comes after it is answered too', async () => {
+    let release: (() => void) | undefined;
+    const { port, server } = await serve(async (exchange) => {
+      if (exchange.head.path === '/slow') await new Promise<void>((resolve) => (release = resolve));
+      return ok(exchange);
+    });
+    const first = open(port);
+    const drained = server.drain({ delayMs: 300, timeoutMs: 20_000 });
+    await first.untilAnswersTo(get());
+    await first.closed;
+    const slow = open(port);
+    slow.write(get('/slow'));
+    await expect.poll(() => release).toBeDefined();
+    await expect.poll(async () => {
+      const late = new RawClient(port);
+      await late.untilAnswersTo(get());
+      return late.ending;
+    }).toBe('ECONNREFUSED');
+    release?.();
+    await drained;
+    expect(slow.finals.map(({ status }) => status)).toEqual([200]);
+  });
+
   it('ends what is left when its time is over', async () => {
     const { port, server } = await serve(untilCancelled);
     const [client, idle] = [open(port), open(port)];

@@ -133,14 +133,11 @@ export class GatewayServer<E extends HttpExchange> {
    */
   async drain({ delayMs, timeoutMs }: DrainConfig): Promise<void> {
     this.#context.isDraining = true;
-    const emptied = new Promise<void>((resolve) => {
-      this.#onEmpty = resolve;
-    });
     await sleep(Math.min(delayMs, timeoutMs));
     await this.#takeBacklog();
     // Not http's own close: that would cut the idle connections.
     NetServer.prototype.close.call(this.#http);
-    if (this.#connections.size > 0) await Promise.race([emptied, sleep(Math.max(0, timeoutMs - delayMs))]);
+    if (this.#connections.size > 0) await Promise.race([this.#emptied(), sleep(Math.max(0, timeoutMs - delayMs))]);
     for (const connection of this.#connections) connection.terminate(new Fault('draining', 'the gateway has no more time'));
     // Whoever was cancelled still gets its answer.
     const lastLookMs = performance.now() + lastAnswersMs;
@@ -167,6 +164,13 @@ export class GatewayServer<E extends HttpExchange> {
     const elapsedMs = nowMs - this.#sweptAtMs;
     this.#sweptAtMs = nowMs;
     for (const connection of this.#connections) connection.sweep(elapsedMs);
+  }
+
+  /** Resolves when the last connection closes; asked when no new one can come, or it would tell of a lull only. */
+  #emptied(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onEmpty = resolve;
+    });
   }
 
   /** Closing a listener resets whoever waits in its backlog: it is closed right after a look that found nobody. */
