@@ -89,6 +89,12 @@ describe('faults of the caller', () => {
   it('limiter/P10: says which limit needs which attribute, and no value', () => {
     expect(prepareCheck(policySet, check({ attributes: { tenant: 'secret' } }))).toMatchObject({ message: 'limit "users/total" needs the attribute "route"' });
   });
+
+  it('limiter/P10: a made-up policy name is not sent back whole', () => {
+    const fault = prepareCheck(policySet, check({ policy: 'p'.repeat(60_000) }));
+    expect(fault).toMatchObject({ code: 'UNKNOWN_POLICY' });
+    expect(String((fault as Error).message).length).toBeLessThan(100);
+  });
 });
 
 describe('shares of a limit', () => {

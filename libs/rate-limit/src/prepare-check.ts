@@ -28,6 +28,8 @@ export interface PreparedCheck {
 
 const attributesMax = 16;
 const checkIdBytesMax = 64;
+/** No policy has a longer name; what a caller made up is not sent back whole. */
+const policyNameMax = 63;
 
 /** Finds the policy and builds the bucket keys of a check, or says what is wrong with it (limiter/P10). */
 export function prepareCheck(policySet: PolicySet, check: Check): PreparedCheck | LimiterFault {
@@ -35,7 +37,7 @@ export function prepareCheck(policySet: PolicySet, check: Check): PreparedCheck 
   const policy = policySet.policies.get(check.policy);
   const oversize = oversizeOf(check);
   if (oversize !== undefined) return new LimiterFault('TOO_LARGE', oversize);
-  if (policy === undefined) return new LimiterFault('UNKNOWN_POLICY', `no policy is named "${check.policy}"`);
+  if (policy === undefined) return new LimiterFault('UNKNOWN_POLICY', `no policy is named "${check.policy.slice(0, policyNameMax)}"`);
   return prepareForPolicy(policy, check);
 }
 

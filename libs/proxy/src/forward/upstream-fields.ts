@@ -19,10 +19,8 @@ const fate = {
 } as const;
 
 const fates = new Map<string, number>([
-  ...['expect', 'host', 'http2-settings', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'proxy-connection'].map(
-    (name) => [name, fate.drop] as const,
-  ),
-  ...['trailer', 'transfer-encoding', 'upgrade'].map((name) => [name, fate.drop] as const),
+  // `Proxy` would reach a service that speaks CGI as HTTP_PROXY.
+  ...['expect', 'host', 'http2-settings', 'keep-alive', 'proxy', 'trailer', 'transfer-encoding', 'upgrade'].map((name) => [name, fate.drop] as const),
   ...['forwarded', 'traceparent', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-request-id'].map(
     (name) => [name, fate.added] as const,
   ),
@@ -37,9 +35,14 @@ const fatesMax = 2_000;
 function fateOf(name: string): number {
   const known = fates.get(name);
   if (known !== undefined) return known;
-  const found = isReservedField(name) ? fate.reserved : fate.pass;
+  const found = unlistedFateOf(name);
   if (fates.size < fatesMax && name.length <= 64) fates.set(name, found);
   return found;
+}
+
+function unlistedFateOf(name: string): number {
+  if (isReservedField(name)) return fate.reserved;
+  return name.startsWith('proxy-') ? fate.drop : fate.pass;
 }
 
 /** Names that frame, route or describe a whole message: never in a trailer section (RFC 9110 section 6.5.1). */
