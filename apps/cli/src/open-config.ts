@@ -1,12 +1,12 @@
 import { loadSecrets, type Secrets } from '@tidegate/auth';
-import { ConfigError, loadConfig, type TidegateConfig } from '@tidegate/config';
+import { configFileOf as fileOfEnvironment, ConfigError, loadConfig, type TidegateConfig } from '@tidegate/config';
 import { CliError } from './cli-error.js';
 import { exitCodes } from './exit-codes.js';
 import type { Terminal } from './terminal.js';
 
 /** The file a command means: its option, TIDEGATE_CONFIG, or `tidegate.yaml` here. */
 export function configFileOf(option: string | undefined, { env }: Terminal): string {
-  return option ?? env.TIDEGATE_CONFIG ?? 'tidegate.yaml';
+  return option ?? fileOfEnvironment(env);
 }
 
 /** Loads the configuration; a wrong one ends the command with all its mistakes. */

@@ -1,5 +1,5 @@
-import { join } from 'node:path';
 import { createApiKeyStore, createAuthenticator, type ApiKeyStore, type Authenticator } from '@tidegate/auth';
+import { apiKeyPlaceOf } from '@tidegate/config';
 import type { Observability } from '@tidegate/observability';
 import type { Clock } from '@tidegate/units';
 import type { IngressGatewayConfig } from './config.js';
@@ -16,12 +16,12 @@ export interface OpenedAuthenticator {
   close(): Promise<void>;
 }
 
-/** Opens the providers of a configuration; API keys come from the limiter's Redis, or from `keys.json` without one (gateway/A4). */
+/** Opens the providers of a configuration (gateway/A1, A4). */
 export function openAuthenticator({ config, observability, clock }: OpenAuthenticatorOptions): OpenedAuthenticator {
   const { auth, consumers } = config;
   const { logger, health } = observability;
   const takesApiKeys = Object.values(auth.providers).some(({ type }) => type === 'apiKey');
-  const apiKeys: ApiKeyStore | undefined = takesApiKeys ? createApiKeyStore({ place: apiKeyPlace(config), clock, logger, health }) : undefined;
+  const apiKeys: ApiKeyStore | undefined = takesApiKeys ? createApiKeyStore({ place: apiKeyPlaceOf(config), clock, logger, health }) : undefined;
   const authenticator = createAuthenticator({ auth, consumers, apiKeys, clock, logger, health });
   return {
     authenticator,
@@ -30,9 +30,4 @@ export function openAuthenticator({ config, observability, clock }: OpenAuthenti
       await apiKeys?.close();
     },
   };
-}
-
-function apiKeyPlace({ limiter, secrets }: IngressGatewayConfig) {
-  const { store } = limiter;
-  return store.kind === 'redis' ? { redis: { url: store.url } } : { file: join(secrets.directory, 'keys.json') };
 }

@@ -1,9 +1,10 @@
 import { hostname } from 'node:os';
 import { loadSecrets } from '@tidegate/auth';
-import { forApp, loadConfigOrExit } from '@tidegate/config';
+import { configFileOf, explainListenErrors, forApp, loadConfigOrExit } from '@tidegate/config';
 import { openProcessPublisher } from '@tidegate/event-publisher';
 import { createObservability } from '@tidegate/observability';
 import { systemClock } from '@tidegate/units';
+import { runUntilSignalled } from '@tidegate/workers';
 import { bootstrap } from './bootstrap.js';
 import { watchPolicies } from './watch-policies.js';
 
@@ -12,14 +13,10 @@ const instance = `limiter-${hostname()}-${config.listeners.limiter.address.port}
 const observability = createObservability({ app: 'rate-limiter', instance, level: 'info' });
 const { logger, registry } = observability;
 
-try {
+await runUntilSignalled('rate-limiter', async () => {
   const publisher = openProcessPublisher({ events: config.events, instance, clock: systemClock, logger, registry });
-  const running = await bootstrap({ config, secrets: loadSecrets(config.secrets.directory), observability, publisher, ops: true, listen: true });
+  const running = await explainListenErrors(config, bootstrap({ config, secrets: loadSecrets(config.secrets.directory), observability, publisher, ops: true, listen: true }));
   logger.info({ address: running.address }, 'rate limiter listens');
-  watchPolicies({ file: process.env['TIDEGATE_CONFIG'] ?? 'tidegate.yaml', env: process.env, configVersion: config.configVersion, limiter: running });
-  const stop = (): void => void running.close().then(() => publisher.close()).then(() => process.exit(0));
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, stop);
-} catch (error) {
-  process.stderr.write(`rate-limiter: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exit(1);
-}
+  watchPolicies({ file: configFileOf(process.env), env: process.env, configVersion: config.configVersion, limiter: running });
+  return { close: () => running.close().then(() => publisher.close()) };
+});

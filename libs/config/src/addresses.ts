@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+import type { ApiKeyPlace } from '@tidegate/auth';
 import { formatAddress, type ListenAddress } from '@tidegate/units';
 import type { TidegateConfig } from './tidegate-schema.js';
 
@@ -43,6 +45,12 @@ export interface LinkTargets {
   readonly replay: string | undefined;
   /** Origin of the analytics API. */
   readonly analytics: string;
+}
+
+/** Where API keys are kept: in the limiter's Redis, or beside the secrets where there is one process (gateway/A4). */
+export function apiKeyPlaceOf({ limiter, secrets }: Pick<TidegateConfig, 'limiter' | 'secrets'>): ApiKeyPlace {
+  const { store } = limiter;
+  return store.kind === 'redis' ? { redis: { url: store.url } } : { file: join(secrets.directory, 'keys.json') };
 }
 
 /** An address to connect to for one to listen on: "every address" becomes loopback. */

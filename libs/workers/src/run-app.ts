@@ -26,16 +26,24 @@ const afterDrainMs = 15_000;
 export const killAfterMs = (drain: { readonly timeoutMs: number }): number => drain.timeoutMs + afterDrainMs;
 
 /**
- * The life of an app's process, from its start to exit 0 after SIGTERM or SIGINT. With several workers this process forks
- * them, serves their health, metrics and admin API, and drains them; each of them runs the app. Exits with 1, or what the
- * error asks for (`exitCode`), when the app cannot start.
+ * The life of an app's process (see runUntilSignalled). With several workers this process forks them, serves their
+ * health, metrics and admin API, and drains them; each of them runs the app.
  */
 export async function runApp(options: AppOptions): Promise<void> {
   const { app, observability, workers, start } = options;
   if (thisWorker() !== undefined) return runWorkerProcess({ observability, drainsOnSignal: true, start: () => start(false) });
+  return runUntilSignalled(app, () => (workers > 1 ? startPrimary(options) : start(true)));
+}
+
+/**
+ * The life of a process that runs one app, from its start to exit 0 after SIGTERM or SIGINT. Exits with 1, or what the
+ * error asks for (`exitCode`), when the app cannot start.
+ * @param app first word of what it says then
+ */
+export async function runUntilSignalled(app: string, start: () => Promise<{ close(): Promise<void> }>): Promise<void> {
   const signalled = untilSignalled();
   try {
-    const running = workers > 1 ? await startPrimary(options) : await start(true);
+    const running = await start();
     await signalled;
     await running.close();
     process.exit(0);

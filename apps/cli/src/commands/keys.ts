@@ -1,6 +1,5 @@
-import { join } from 'node:path';
 import { createApiKeyStore, type ApiKeyRecord, type ApiKeyStore } from '@tidegate/auth';
-import type { TidegateConfig } from '@tidegate/config';
+import { apiKeyPlaceOf } from '@tidegate/config';
 import { name as nameSchema, parseDurationMs, systemClock } from '@tidegate/units';
 import type { Command } from 'commander';
 import { CliError } from '../cli-error.js';
@@ -48,10 +47,8 @@ export function addKeysCommand(program: Command, terminal: Terminal): void {
   );
 }
 
-/** Keys are kept in the limiter's Redis, or in `keys.json` where there is one process (gateway/A4). */
 async function withStore(options: CommonOptions, terminal: Terminal, work: (store: ApiKeyStore) => Promise<void>): Promise<void> {
-  const { limiter, secrets }: TidegateConfig = openConfig(options.config, terminal);
-  const place = limiter.store.kind === 'redis' ? { redis: { url: limiter.store.url } } : { file: join(secrets.directory, 'keys.json') };
+  const place = apiKeyPlaceOf(openConfig(options.config, terminal));
   const quiet = { info: () => undefined, warn: () => undefined };
   const store = createApiKeyStore({ place, clock: systemClock, logger: quiet, health: { set: () => undefined } });
   try {

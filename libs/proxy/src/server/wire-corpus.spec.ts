@@ -61,7 +61,7 @@ beforeAll(async () => {
     name: 'public',
     address: { host: '127.0.0.1', port: 0 },
     createExchange: (parts) => new HttpExchange(parts),
-    onExchange: compose(stages, () => systemClock.monotonicMs()),
+    onExchange: compose(stages),
     onRefused: (refusal) => refusals.push(refusal),
     logger: { error: (details, message) => expect.fail(`${message} ${JSON.stringify(details)}`), warn: () => undefined },
     clock: systemClock,

@@ -42,7 +42,7 @@ beforeAll(async () => {
     name: 'public',
     address: { host: '127.0.0.1', port: 0 },
     createExchange: (parts) => new HttpExchange(parts),
-    onExchange: compose(stages, () => systemClock.monotonicMs()),
+    onExchange: compose(stages),
     onRefused: () => (refused += 1),
     logger: { error: (details, message) => failures.push(`${message} ${JSON.stringify(details)}`), warn: () => undefined },
     clock: systemClock,
