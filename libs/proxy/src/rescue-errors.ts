@@ -2,7 +2,7 @@ import { Fault, toFault } from '@tidegate/fault';
 import type { Exchange, Stage } from '@tidegate/pipeline';
 import { sendProblem } from './send-problem.js';
 
-/** An exchange that remembers what ended it. */
+/** An exchange that remembers what ended it. A stage may put a refusal there and return, which costs less than throwing it. */
 export interface RescuedExchange extends Exchange {
   fault: Fault | undefined;
 }
@@ -23,7 +23,7 @@ export function rescueErrors<E extends RescuedExchange>({ onFault, fieldsFor }: 
     let fault: Fault | undefined;
     try {
       await next();
-      if (!exchange.response.isFinished) fault = exchange.cancellation.reason ?? new Fault('internal', 'no stage finished the answer');
+      if (!exchange.response.isFinished) fault = exchange.cancellation.reason ?? exchange.fault ?? new Fault('internal', 'no stage finished the answer');
     } catch (error) {
       fault = exchange.cancellation.reason ?? toFault(error);
     }

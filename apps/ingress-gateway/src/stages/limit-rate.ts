@@ -26,13 +26,16 @@ export function limitRate({ link, clock }: LimitRateOptions): Stage<IngressExcha
       exchange.limitMs = clock.monotonicMs() - askedAtMs;
       exchange.decision = decision;
       if (route.headers) exchange.rateLimitFields = toRateLimitFields(decision);
-      if (!decision.allowed) throw denialOf(decision);
-      return next();
+      if (decision.allowed) return next();
+      exchange.fault = denialOf(decision);
+      return answered;
     };
     const answer = link.check(check, { onLimiterFailure: route.onLimiterFailure });
     return answer instanceof Promise ? answer.then(proceed) : proceed(answer);
   };
 }
+
+const answered = Promise.resolve();
 
 /** The RateLimit fields are on every answer (ClientAnswer); the denial adds what is its own. */
 function denialOf(decision: Decision): Fault {
