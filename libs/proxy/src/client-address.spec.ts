@@ -12,6 +12,8 @@ describe('gateway/H4: who the client is', () => {
     ['the peer, whatever it says', 'peer', '10.0.0.1', xff('203.0.113.9'), '203.0.113.9', '10.0.0.1'],
     ['an untrusted peer, whatever it says', 'x-forwarded-for', '198.51.100.1', xff('203.0.113.9'), '', '198.51.100.1'],
     ['the peer in plain IPv4', 'peer', '::ffff:198.51.100.1', [], '', '198.51.100.1'],
+    ['the peer in plain IPv4, spelled in hex', 'peer', '0:0::FFFF:c633:6401', [], '', '198.51.100.1'],
+    ['an IPv6 peer that only looks like it', 'peer', '2001:db8:ffff::1', [], '', '2001:db8:ffff::1'],
     ['a trusted peer that speaks for nobody', 'x-forwarded-for', '10.0.0.1', [], '', '10.0.0.1'],
     ['the right-most address that is not trusted', 'x-forwarded-for', '10.0.0.1', xff('1.1.1.1, 203.0.113.9, 10.2.2.2'), '', '203.0.113.9'],
     ['over several fields', 'x-forwarded-for', '10.0.0.1', xff('1.1.1.1', '203.0.113.9', '10.2.2.2'), '', '203.0.113.9'],

@@ -32,11 +32,25 @@ export function compileTrustedProxies(blocks: readonly string[]): IsTrusted {
   };
 }
 
-/** An address as the rest of the gateway writes it: IPv4 in IPv6 clothes (`::ffff:192.0.2.1`) undressed, lower case. */
+/**
+ * An address as the rest of the gateway writes it, lower case: IPv4 in IPv6 clothes undressed, however it is spelled
+ * (`::ffff:192.0.2.1`, `::ffff:c000:201`), so that nobody has two addresses.
+ */
 export function plainAddress(address: string): string {
   const lower = address.toLowerCase();
-  const inner = lower.startsWith('::ffff:') ? lower.slice(7) : lower;
-  return isIP(inner) === 4 ? inner : lower;
+  return lower.includes('ffff:') ? (mappedIPv4(lower) ?? lower) : lower;
+}
+
+/** How the URL parser writes every spelling of such an address. */
+const mappedShape = /^\[::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})\]$/;
+
+/** The IPv4 address inside an IPv6 one; undefined when there is none. */
+function mappedIPv4(address: string): string | undefined {
+  const inner = address.startsWith('::ffff:') ? address.slice(7) : '';
+  if (isIP(inner) === 4) return inner;
+  const [, high, low] = mappedShape.exec(URL.parse(`http://[${address}]`)?.hostname ?? '') ?? [];
+  if (high === undefined || low === undefined) return undefined;
+  return [high, low].flatMap((group) => [Number.parseInt(group, 16) >> 8, Number.parseInt(group, 16) & 0xff]).join('.');
 }
 
 function parseCidr(text: string): Cidr | undefined {
