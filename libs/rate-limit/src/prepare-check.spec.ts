@@ -93,7 +93,7 @@ describe('faults of the caller', () => {
   it('limiter/P10: a made-up policy name is not sent back whole', () => {
     const fault = prepareCheck(policySet, check({ policy: 'p'.repeat(60_000) }));
     expect(fault).toMatchObject({ code: 'UNKNOWN_POLICY' });
-    expect(String((fault as Error).message).length).toBeLessThan(100);
+    expect((fault as LimiterFault).message.length).toBeLessThan(100);
   });
 });
 
