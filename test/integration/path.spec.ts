@@ -326,24 +326,44 @@ function readSlowly(path: string): Promise<number> {
   });
 }
 
-interface EventPage {
-  readonly items: readonly { readonly requestId: string; readonly status: number; readonly route: string }[];
-  readonly next: string | null;
+interface RecordedRequest {
+  readonly requestId: string;
+  readonly degraded: boolean;
 }
 
-/** Ids of all request events, with repetitions. */
-async function eventIds(): Promise<string[]> {
-  const ids: string[] = [];
-  let cursor = '';
-  for (;;) {
-    const page = await askAnalytics<EventPage>(config, `/v1/events?pageSize=1000${cursor === '' ? '' : `&cursor=${cursor}`}`);
-    ids.push(...page.items.map(({ requestId }) => requestId));
-    if (page.next === null || page.next === undefined) return ids;
-    cursor = page.next;
-  }
+interface EventPage {
+  readonly items: readonly RecordedRequest[];
+  readonly next?: string | null;
 }
+
+/** All request events. */
+async function events(): Promise<RecordedRequest[]> {
+  const found: RecordedRequest[] = [];
+  let cursor = '';
+  do {
+    const { items, next } = await askAnalytics<EventPage>(config, `/v1/events?pageSize=1000${cursor === '' ? '' : `&cursor=${cursor}`}`);
+    found.push(...items);
+    cursor = next ?? '';
+  } while (cursor !== '');
+  return found;
+}
+
+/** Their ids, with repetitions. */
+const eventIds = async (): Promise<string[]> => (await events()).map(({ requestId }) => requestId);
 
 describe('the story afterwards', () => {
+  it('limiter/F2, C4: a process that stood still for a moment decides all that waited, and exactly', async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 8 });
+    const fields = { 'x-forwarded-for': '198.51.100.99' };
+    await through('/site/before', { agent, fields }, 'replay');
+    stack.signal('SIGSTOP');
+    const waiting = Array.from({ length: 40 }, () => through('/site/during', { agent, fields }, 'replay'));
+    await new Promise((resolve) => void setTimeout(resolve, 400));
+    stack.signal('SIGCONT');
+    expect(new Set((await Promise.all(waiting)).map(({ status }) => status))).toEqual(new Set([200]));
+    agent.destroy();
+  });
+
   it('analytics/N1: every request above is one event', async () => {
     const last = requestIds.at(-1) ?? '';
     await waitUntil('the last one is there', async () => ((await eventIds()).includes(last) ? true : undefined), 10_000);
@@ -352,6 +372,8 @@ describe('the story afterwards', () => {
     for (const id of ids) counts.set(id, (counts.get(id) ?? 0) + 1);
     expect(requestIds.filter((id) => counts.get(id) !== 1)).toEqual([]);
     expect([...counts.values()].filter((count) => count > 1)).toEqual([]);
+    // Buckets in memory never miss a deadline.
+    expect((await events()).filter(({ degraded }) => degraded)).toEqual([]);
   });
 
   it('gateway/H12: SIGTERM under load fails no request, finishes what is in flight and ends with 0; nothing is lost', async () => {
