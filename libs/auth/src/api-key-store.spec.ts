@@ -8,13 +8,13 @@ import {
   authSchema,
   createApiKeyStore,
   createAuthenticator,
-  isApiKey,
   toServiceFields,
   type ApiKeyPlace,
   type ApiKeyStore,
   type AuthLogger,
   type AuthOutcome,
 } from './index.js';
+import { isApiKey } from './api-key.js';
 
 const silent = { info: () => undefined, warn: () => undefined };
 const health = { set: () => undefined };

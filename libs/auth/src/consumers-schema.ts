@@ -1,6 +1,6 @@
+import { hasClaim, type ClaimValue } from '@tidegate/routing';
 import { name } from '@tidegate/units';
 import { z } from 'zod';
-import { claimAt } from './claims.js';
 
 /** A known client: whose tokens and keys are its own, and its plan. */
 export interface ConsumerConfig {
@@ -14,7 +14,7 @@ export interface JwtConsumerMatch {
   /** Only tokens of this provider; undefined: of any. */
   readonly provider?: string | undefined;
   readonly subjects: readonly string[];
-  readonly claims: Readonly<Record<string, string | number | boolean>>;
+  readonly claims: Readonly<Record<string, ClaimValue>>;
 }
 
 /** The `consumers:` part, by name. */
@@ -72,8 +72,5 @@ export function createConsumerIndex(consumers: ConsumersConfig): FindConsumer {
 
 function hasClaims(match: JwtConsumerMatch, provider: string, claims: Readonly<Record<string, unknown>>): boolean {
   if (match.provider !== undefined && match.provider !== provider) return false;
-  return Object.entries(match.claims).every(([claim, expected]) => {
-    const value = claimAt(claims, claim);
-    return Array.isArray(value) ? value.includes(expected) : value === expected;
-  });
+  return Object.entries(match.claims).every(([claim, expected]) => hasClaim(claims, claim, expected));
 }

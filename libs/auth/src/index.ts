@@ -1,6 +1,6 @@
-export { isApiKey, type ApiKeyRecord, type ApiKeyRequest, type NewApiKey } from './api-key.js';
+export type { ApiKeyRecord, ApiKeyRequest, NewApiKey } from './api-key.js';
 export { createApiKeyStore, type ApiKeyPlace, type ApiKeyStore, type ApiKeyStoreOptions } from './api-key-store.js';
-export { anonymousOutcome, toServiceFields, type AuthOutcome } from './auth-outcome.js';
+export { toServiceFields, type AuthOutcome } from './auth-outcome.js';
 export {
   authSchema,
   type ApiKeyProviderConfig,

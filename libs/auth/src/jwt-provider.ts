@@ -1,10 +1,10 @@
 import { callbackify } from 'node:util';
 import { Fault } from '@tidegate/fault';
+import { claimAt } from '@tidegate/routing';
 import type { Clock } from '@tidegate/units';
 import type { JwtProviderConfig } from './auth-schema.js';
 import { toOutcome, type AuthOutcome } from './auth-outcome.js';
 import { cannotCheckYet } from './challenges.js';
-import { claimAt, wordsOf } from './claims.js';
 import type { ConsumersConfig, FindConsumer } from './consumers-schema.js';
 import { findBearerToken, type Credential, type CredentialRequest } from './credential.js';
 import { JwtStrategy, type VerifyOptions } from './jose-verifier.js';
@@ -14,6 +14,7 @@ import type { Provider } from './provider.js';
 import { KeysUnavailableError, TokenError } from './token-error.js';
 import { readTokenHeader, tokenBytesMax } from './token-parts.js';
 import { VerifiedTokens } from './verified-tokens.js';
+import { wordsOf } from './words-of.js';
 
 type Claims = Readonly<Record<string, unknown>>;
 

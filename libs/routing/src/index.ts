@@ -1,5 +1,6 @@
+export { claimAt, hasClaim, type ClaimValue } from './claims.js';
 export { explainRoute, type RouteCandidate, type RouteExplanation } from './explain-route.js';
-export { hostOf, matchRoute, type MethodRefused, type RoutableHead, type RouteFound } from './match-route.js';
+export { matchRoute, type MethodRefused, type RoutableHead, type RouteFound } from './match-route.js';
 export {
   normaliseTarget,
   strictTargetRules,
@@ -8,16 +9,7 @@ export {
   type TargetRules,
 } from './normalise-target.js';
 export type { PredicateConfig } from './predicate.js';
-export {
-  checkAuthorization,
-  isAuthorized,
-  requireRuleSchema,
-  type AuthorizationResult,
-  type AuthorizationSubject,
-  type ClaimValue,
-  type RequireRule,
-} from './require-rule.js';
-export { findRouteProblems, type RouteProblem } from './route-problems.js';
+export { checkAuthorization, type AuthorizationResult, type AuthorizationSubject, type RequireRule } from './require-rule.js';
 export {
   routesSchema,
   targetRulesShape,

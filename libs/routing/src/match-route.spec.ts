@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compileRoutes, explainRoute, findRouteProblems, matchRoute, routesSchema, type RoutableHead } from './index.js';
+import { compileRoutes, explainRoute, matchRoute, routesSchema, type RoutableHead } from './index.js';
+import { findRouteProblems } from './route-problems.js';
 
 const table = (...routes: object[]) =>
   compileRoutes(routesSchema.parse(routes.map((route, at) => ({ name: `r${at}`, service: 's', ...route }))));

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { checkAuthorization, isAuthorized, requireRuleSchema, type AuthorizationSubject } from './require-rule.js';
+import { checkAuthorization, requireRuleSchema, type AuthorizationSubject, type RequireRule } from './require-rule.js';
+
+const isAuthorized = (rule: RequireRule, who: AuthorizationSubject): boolean => checkAuthorization(rule, who) === 'authorized';
 
 const subject = (part: Partial<AuthorizationSubject>): AuthorizationSubject => ({
   scopes: [],

@@ -1,7 +1,5 @@
 import { z } from 'zod';
-
-/** A value a claim can be compared with. */
-export type ClaimValue = string | number | boolean;
+import { hasClaim, type ClaimValue } from './claims.js';
 
 /** What a principal must have: every part given must hold, and parts nest (gateway/Z1). */
 export interface RequireRule {
@@ -49,12 +47,10 @@ export const requireRuleSchema: z.ZodType<RequireRule> = z
   })
   .refine((rule) => depthOf(rule) <= depthMax, { message: `expected at most ${depthMax} levels of any and all` });
 
-/** Whether the rule holds for the principal. Compares parsed values, never substrings. */
-export function isAuthorized(rule: RequireRule, subject: AuthorizationSubject): boolean {
-  return holds(rule, subject, false);
-}
-
-/** Whether the rule holds, and if not, whether scopes are all that is missing (RFC 6750 section 3.1). */
+/**
+ * Whether the rule holds for the principal, and if not, whether scopes are all that is missing (RFC 6750 section 3.1).
+ * Compares parsed values, never substrings.
+ */
 export function checkAuthorization(rule: RequireRule, subject: AuthorizationSubject): AuthorizationResult {
   if (holds(rule, subject, false)) return 'authorized';
   return holds(rule, subject, true) ? 'insufficient-scope' : 'forbidden';
@@ -69,21 +65,5 @@ function holds(rule: RequireRule, subject: AuthorizationSubject, hasEveryScope: 
   if (any !== undefined && !any.some((part) => holds(part, subject, hasEveryScope))) return false;
   return all === undefined || all.every((part) => holds(part, subject, hasEveryScope));
 }
-
-function hasClaim(claims: Readonly<Record<string, unknown>>, name: string, expected: ClaimValue): boolean {
-  const value = name.startsWith('/') ? atPointer(claims, name) : ownMember(claims, name);
-  return Array.isArray(value) ? value.includes(expected) : value === expected;
-}
-
-function atPointer(claims: Readonly<Record<string, unknown>>, pointer: string): unknown {
-  let value: unknown = claims;
-  for (const part of pointer.slice(1).split('/')) value = ownMember(value, part.replaceAll('~1', '/').replaceAll('~0', '~'));
-  return value;
-}
-
-const ownMember = (value: unknown, name: string): unknown =>
-  typeof value === 'object' && value !== null && Object.hasOwn(value, name)
-    ? (value as Record<string, unknown>)[name]
-    : undefined;
 
 const depthOf = (rule: RequireRule): number => 1 + Math.max(0, ...[...(rule.any ?? []), ...(rule.all ?? [])].map(depthOf));
