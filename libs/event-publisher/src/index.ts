@@ -4,9 +4,8 @@ export { createInProcessTransport, type Deliver, type InProcessTransportOptions 
 export { createKafkaClient, type KafkaClientConfig, type KafkaTimeouts } from './kafka/create-kafka-client.js';
 export { ensureTopic, type TopicNeed } from './kafka/ensure-topic.js';
 export { createKafkaTransport } from './kafka/kafka-transport.js';
-export { patchKafkajs } from './kafka/patch-kafkajs.js';
 export { openProcessPublisher, type ProcessPublisherOptions } from './open-process-publisher.js';
 export { createProcessTransport, type DeliverBytes } from './process-transport.js';
 export type { PublisherStats } from './publisher-counters.js';
 export type { PublisherLogger } from './publisher-logger.js';
-export { BatchRefusedError, type EventTransport, type LiveBatch, type OutgoingBatch } from './transport.js';
+export type { EventTransport, LiveBatch, OutgoingBatch } from './transport.js';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { Fault, faultCodes, faultTable, toFault, toProblem } from './index.js';
+import { faultCodes, faultTable } from './fault-table.js';
+import { Fault, toFault, toProblem } from './index.js';
 
 describe('fault table (gateway section 13)', () => {
   it.each(faultCodes)('%s has a client or server error status, a gRPC status and public texts', (code) => {

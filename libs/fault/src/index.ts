@@ -1,3 +1,3 @@
-export { faultCodes, faultTable, type FaultCode, type FaultRow } from './fault-table.js';
+export type { FaultCode, FaultRow } from './fault-table.js';
 export { Fault, toFault, type FaultDetails } from './fault.js';
 export { toProblem, type Problem } from './problem.js';

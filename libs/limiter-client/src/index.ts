@@ -6,12 +6,10 @@ export {
   type LimiterClientOptions,
   type LimiterClientStats,
 } from './limiter-client.js';
-export { errorTrailer, LimiterError, toLimiterError, type LimiterErrorCode } from './limiter-error.js';
+export { errorTrailer, LimiterError, type LimiterErrorCode } from './limiter-error.js';
 export {
   buildCheck,
   effectiveTimeoutMs,
-  timeoutMsDefault,
-  timeoutMsMax,
   type CheckOptions,
   type LimiterLink,
   type OnLimiterFailure,

@@ -1,13 +1,12 @@
 export { createLineCap, type LineCapOptions } from './line-cap.js';
 export { HealthState, type HealthCheck } from './health-state.js';
-export { createLogger, toErrorLine, type Logger, type LoggerOptions, type LogLevel } from './logger.js';
+export type { Logger, LoggerOptions, LogLevel } from './logger.js';
 export { maskSecrets } from './mask-secrets.js';
 export {
   counter,
   createRegistry,
   gauge,
   histogram,
-  latencyBucketsSeconds,
   Registry,
   sumMetrics,
   type Counter,

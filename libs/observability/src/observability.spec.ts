@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { counter, createLogger, createRegistry, formatTraceparent, HealthState, maskSecrets, newTraceId, parseTraceparent } from './index.js';
+import { counter, createRegistry, formatTraceparent, HealthState, maskSecrets, newTraceId, parseTraceparent } from './index.js';
+import { createLogger } from './logger.js';
 
 describe('maskSecrets', () => {
   it.each([

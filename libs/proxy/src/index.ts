@@ -1,6 +1,5 @@
 // Serving: from a client, or the tier before, to the pipeline.
 export {
-  isForwardedField,
   resolveClientAddress,
   writeForwardedFields,
   type ClientAddress,
@@ -8,17 +7,16 @@ export {
   type ClientAddressSource,
   type ForwardedHop,
 } from './client-address.js';
-export { identifyRequest, newRequestId, type IdentifiedExchange, type IdentifyRequestOptions } from './identify-request.js';
+export { identifyRequest, type IdentifiedExchange, type IdentifyRequestOptions } from './identify-request.js';
 export { rescueErrors, type RescuedExchange, type RescueErrorsOptions } from './rescue-errors.js';
 export { isReservedField, reservedFields } from './reserved-fields.js';
-export { answerFault, buildProblemBody, sendProblem, type ProblemTarget } from './send-problem.js';
 export { createGatewayServer, GatewayServer, type GatewayServerOptions } from './server/gateway-server.js';
 export { HttpExchange, type ExchangeParts } from './server/http-exchange.js';
 export { drainSchema, listenersSchema, type DrainConfig, type ListenerConfig } from './server/listeners-schema.js';
 export type { Refusal } from './server/refusal.js';
 export type { ServerLogger } from './server/server-context.js';
-export { egressLimits, publicLimits, type ServerLimits } from './server/server-limits.js';
-export { cidr, compileTrustedProxies, plainAddress, type IsTrusted } from './trusted-proxies.js';
+export { egressLimits, type ServerLimits } from './server/server-limits.js';
+export { compileTrustedProxies, type IsTrusted } from './trusted-proxies.js';
 export { appendVia, countVia } from './via.js';
 
 // Forwarding: from a gateway to the next hop.

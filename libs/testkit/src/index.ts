@@ -1,7 +1,7 @@
 export { findBoundBreach, type Admission, type BoundBreach } from './bound-checker.js';
 export { startProcess, waitUntil, type ProcessOptions, type RunningProcess } from './child-process.js';
 export { fakeClock, type FakeClock } from './fake-clock.js';
-export { findKafka, findRedisServer, has, partsDirectory, type Part } from './find-part.js';
+export { findRedisServer, has, type Part } from './find-part.js';
 export { freePort } from './free-port.js';
 export { RawClient, type RawAnswer } from './raw-client.js';
 export { writeLaptopConfig, type LaptopConfig, type LaptopPort } from './laptop-config.js';

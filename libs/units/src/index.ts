@@ -1,5 +1,5 @@
 export { formatAddress, listenAddress, parseListenAddress, type ListenAddress } from './address.js';
-export { byteSize, parseByteSize } from './byte-size.js';
+export { byteSize } from './byte-size.js';
 export { systemClock, type Clock } from './clock.js';
 export { durationMs, parseDurationMs } from './duration.js';
-export { name, namePattern } from './name.js';
+export { name } from './name.js';

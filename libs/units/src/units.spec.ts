@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { byteSize, durationMs, formatAddress, listenAddress, name, parseByteSize, parseDurationMs, parseListenAddress } from './index.js';
+import { parseByteSize } from './byte-size.js';
+import { byteSize, durationMs, formatAddress, listenAddress, name, parseDurationMs, parseListenAddress } from './index.js';
 
 describe('durations', () => {
   it.each([['250ms', 250], ['5s', 5_000], ['1m', 60_000], ['24h', 86_400_000], ['366d', 31_622_400_000], ['0s', 0]])('%s is %d ms', (text, ms) => {
