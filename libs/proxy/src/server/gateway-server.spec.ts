@@ -141,6 +141,17 @@ describe('gateway/H8: the rest of a message', () => {
     expect(client.answers.map(({ status }) => status)).toEqual([429]);
     expect(client.answers[0]?.head).toMatch(/retry-after: 3\r\n[^]*connection: close/i);
   });
+  it('103 without end for a client that does not read piles up nowhere', async () => {
+    const hint = ['link', `</${'a'.repeat(900)}>; rel=preload`];
+    const { port } = await serve((exchange) => {
+      for (let i = 0; i < 20_000; i += 1) exchange.response.informational(103, hint);
+      return ok(exchange);
+    });
+    const client = open(port);
+    await client.untilAnswersTo(get());
+    expect(client.answers.at(-1)?.status).toBe(200);
+    expect(client.answers.length).toBeLessThan(10_000);
+  });
   it('103 passes with any Link list, other 1xx do not', async () => {
     const { port } = await serve((exchange) => {
       exchange.response.informational(100, []);

@@ -59,15 +59,19 @@ export class HttpResponseSink implements ResponseSink {
     return this.#drainListener !== undefined;
   }
 
-  /** Only 103 passes (gateway/H8); HTTP/1.0 knows no such thing (RFC 9110 section 15.2). */
+  /**
+   * Only 103 passes (gateway/H8); HTTP/1.0 knows no such thing (RFC 9110 section 15.2). A client that has not taken what
+   * came before misses it: hints have no back-pressure, and an upstream can send them without end.
+   */
   informational(status: number, fields: Fields): void {
-    if (status !== 103 || this.isStarted || this.isFinished || this.#isOld) return;
+    const { socket } = this.#response;
+    if (status !== 103 || this.isStarted || this.isFinished || this.#isOld || socket === null || socket.writableNeedDrain) return;
     let text = 'HTTP/1.1 103 Early Hints\r\n';
     for (let i = 0; i < fields.length; i += 2) {
       if (/[\r\n\0]/.test(`${fields[i]}${fields[i + 1]}`)) return;
       text += `${fields[i]}: ${fields[i + 1]}\r\n`;
     }
-    this.#response.socket?.write(`${text}\r\n`, 'latin1');
+    socket.write(`${text}\r\n`, 'latin1');
   }
 
   /** @throws Fault upstream-bad-response for fields that cannot be written */
