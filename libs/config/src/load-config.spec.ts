@@ -49,6 +49,12 @@ describe('gateway/K1: every mistake of a file, where it stands', () => {
     expect(linesOf(`version: 1\nx: ${'['.repeat(80)}${']'.repeat(80)}`)).toEqual([expect.stringContaining('nested more than 64 levels deep')]);
   });
 
+  it('aliases of aliases end somewhere, soon', () => {
+    const rows = ['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((name, at, all) => `${name}: &${name} [${Array(9).fill(at === 0 ? 'x' : `*${all[at - 1]}`).join(',')}]`);
+    const padding = Array.from({ length: 3_000 }, (_, at) => `k${at}: [1, 2, 3]`);
+    expect(linesOf([...padding, ...rows].join('\n')).at(-1)).toContain('grows past');
+  });
+
   it('never throws, whatever the file holds', () => {
     const value = fc.letrec((tie) => ({
       any: fc.oneof({ maxDepth: 4 }, fc.string(), fc.integer(), fc.boolean(), fc.constant(null), fc.array(tie('any'), { maxLength: 3 }), fc.dictionary(fc.constantFrom('version', 'routes', 'match', 'path', 'services', 'limiter', 'policies', 'x', 'auth', 'providers', 'include'), tie('any'), { maxKeys: 4 })),

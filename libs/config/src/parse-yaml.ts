@@ -1,4 +1,4 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node, type YAMLMap } from 'yaml';
+import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Alias, type Document, type Node, type YAMLMap } from 'yaml';
 import type { ConfigProblem } from './config-error.js';
 import { problemAt, type Place, type SourceEntry, type SourceNode, type SourcePath } from './source-tree.js';
 import type { Substitute } from './substitute.js';
@@ -65,6 +65,7 @@ class TreeReader {
   readonly #source: YamlSource;
   readonly #document: Document;
   readonly #lines: LineCounter;
+  readonly #targets = new Map<Alias, Node | undefined>();
   #nodes = 0;
 
   constructor(source: YamlSource, document: Document, lines: LineCounter) {
@@ -85,7 +86,7 @@ class TreeReader {
   read(node: unknown, path: SourcePath): SourceNode {
     const place = this.placeAt((node as Node | null)?.range?.[0] ?? 0);
     this.#count(place, path);
-    if (isAlias(node)) return this.#readAlias(node.resolve(this.#document), node.source, { place, path });
+    if (isAlias(node)) return this.#readAlias(this.#targetOf(node), node.source, { place, path });
     if (isMap(node)) return this.#readMap(node, place, path);
     if (isSeq(node)) return { kind: 'list', place, items: node.items.map((item, at) => this.read(item, [...path, at])) };
     if (isScalar(node)) return this.#readScalar(node.value, node.type === 'PLAIN', { place, path });
@@ -96,6 +97,12 @@ class TreeReader {
     this.#nodes += 1;
     if (this.#nodes > nodesMax) throw new TreeTooLarge(problemAt(place, path, `the file grows past ${nodesMax} values when its aliases are followed`));
     if (path.length > depthMax) throw new TreeTooLarge(problemAt(place, path, `nested more than ${depthMax} levels deep`));
+  }
+
+  /** Looked up once: each look-up walks the whole document. */
+  #targetOf(alias: Alias): Node | undefined {
+    if (!this.#targets.has(alias)) this.#targets.set(alias, alias.resolve(this.#document));
+    return this.#targets.get(alias);
   }
 
   #readAlias(target: Node | undefined, anchor: string, { place, path }: { place: Place; path: SourcePath }): SourceNode {
