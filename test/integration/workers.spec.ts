@@ -148,11 +148,11 @@ describe.skipIf(!has('kafka'))('gateways in processes of their own with workers:
   let stack: ApartStack;
   let load: Load;
 
-  const admin = async <T>(question: { readonly method: string; readonly path: string; readonly body?: string }): Promise<{ status: number; body: T }> => {
+  const admin = async (question: { readonly method: string; readonly path: string; readonly body?: string }): Promise<{ status: number; body: { breakers: Breaker[] } }> => {
     const token = readFileSync(join(config.folder, 'secrets/admin-token'), 'utf8').trim();
     const fields = { authorization: `Bearer ${token}`, ...(question.body === undefined ? {} : { 'content-type': 'application/json' }) };
     const { status, body } = await ask({ port: config.portOf('opsEgress'), fields, ...question });
-    return { status, body: JSON.parse(body) as T };
+    return { status, body: JSON.parse(body) as { breakers: Breaker[] } };
   };
 
   beforeAll(async () => {
@@ -170,7 +170,7 @@ describe.skipIf(!has('kafka'))('gateways in processes of their own with workers:
   it('gateway/U4: what an operator tells a breaker all workers do, also one that starts later', async () => {
     const hold = (state: string) => admin({ method: 'PUT', path: '/breakers/site', body: JSON.stringify({ hold: state }) });
     const holds = async () => {
-      const { body } = await admin<{ breakers: Breaker[] }>({ method: 'GET', path: '/breakers' });
+      const { body } = await admin({ method: 'GET', path: '/breakers' });
       return Object.fromEntries(body.breakers.filter(({ service, upstream }) => service === 'site' && upstream === '').map((row) => [row.worker, row.hold]));
     };
     const through = async () => (await ask({ port: config.portOf('public'), path: '/site/page' })).status;
