@@ -38,6 +38,8 @@ if (cpus().length < 2) throw new Error('two cores are needed: one for what is me
 if (loadavg()[0] > 1) console.error(`the machine is busy (load ${loadavg()[0].toFixed(1)}): figures will be noisy`);
 
 const report = { startedAt: new Date().toISOString(), node: process.version, cpu: cpus()[0].model, cores: cpus().length, loadAtStart: loadavg()[0], options, rows: [], measured: {}, failed: {} };
+mkdirSync(`${root}test/bench/results`, { recursive: true });
+const file = `test/bench/results/${report.startedAt.replaceAll(/[:.]/g, '-')}.json`;
 for (const group of values.only.split(',')) {
   console.error(`(${group})`);
   try {
@@ -48,12 +50,11 @@ for (const group of values.only.split(',')) {
     report.failed[group] = String(error.stack ?? error);
     console.error(report.failed[group]);
   }
+  report.loadAtEnd = loadavg()[0];
+  // After each group: a long run that is broken off has not been for nothing.
+  writeFileSync(root + file, `${JSON.stringify(report, null, 2)}\n`);
 }
-report.loadAtEnd = loadavg()[0];
 
-mkdirSync(`${root}test/bench/results`, { recursive: true });
-const file = `test/bench/results/${report.startedAt.replaceAll(/[:.]/g, '-')}.json`;
-writeFileSync(root + file, `${JSON.stringify(report, null, 2)}\n`);
 console.log(formatReport(report));
 console.log(`\nwritten: ${file}`);
 process.exit(Object.keys(report.failed).length > 0 ? 1 : 0);

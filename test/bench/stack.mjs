@@ -84,9 +84,9 @@ export async function startTiers(scope, { cores, cpuProfile, ...options }) {
 }
 
 async function listens(port) {
-  const until = performance.now() + 30_000;
+  const until = performance.now() + 60_000;
   while (!(await accepts(port))) {
-    if (performance.now() > until) throw new Error(`nothing listens on ${port} after 30 s`);
+    if (performance.now() > until) throw new Error(`nothing listens on ${port} after 60 s`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

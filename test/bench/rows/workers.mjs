@@ -1,22 +1,39 @@
-// (g) CPU per request with two worker processes, over one.
+// (g) CPU per request with two workers, over one.
 import { paths } from '../bench-config.mjs';
 import { compareCpu } from '../compare.mjs';
 import { requestsAs } from '../load.mjs';
-import { createScope, startOneProcess, startUpstream } from '../stack.mjs';
+import { createScope, startOneProcess, startPinnedKafka, startPinnedRedis, startTiers, startUpstream } from '../stack.mjs';
 import { measuredCore, otherCore } from '../processes.mjs';
 
-/** Both stacks may use both cores: two workers on one core would only take turns. */
+/** Everything may use both cores: two workers on one core would only take turns. */
+const cores = `${measuredCore},${otherCore}`;
+
 export async function measureWorkers(options) {
   const scope = createScope();
   try {
-    const upstream = await startUpstream(scope);
-    const of = async (name, workers) => {
-      const stack = await startOneProcess(scope, { upstream: upstream.port, workers, analytics: true, core: `${measuredCore},${otherCore}` });
-      return { name, port: stack.ports.public, requests: requestsAs(100, paths.allowed), status: 200, pids: { all: stack.pid } };
+    const stub = await startUpstream(scope, { egressStub: true });
+    const [redis, kafka] = [await startPinnedRedis(scope, cores), await startPinnedKafka(scope, cores)];
+    const tier = async (workers) => {
+      const config = { upstream: 1, redis: redis.url, kafka: kafka.brokers, egress: `http://127.0.0.1:${stub.port}`, workers };
+      const { ports, pids } = await startTiers(scope, { ...config, cores: { limiter: cores, ingress: cores } });
+      return { name: `tier${workers}`, port: ports.public, pids: { ingress: pids.ingress } };
     };
-    const measured = await compareCpu([await of('one', 1), await of('two', 2)], options);
-    return { measured, rows: [{ id: 'g', what: 'CPU per request with workers: 2, over workers: 1', value: measured.two.hops, unit: 'x', target: 1.15 }] };
+    const up = async (workers) => {
+      const { ports, pid } = await startOneProcess(scope, { upstream: stub.port, workers, analytics: true, core: cores });
+      return { name: `up${workers}`, port: ports.public, pids: { all: pid } };
+    };
+    const stacks = [await tier(1), await tier(2), await up(1), await up(2)];
+    const requests = requestsAs(100, paths.allowed);
+    const measured = await compareCpu(stacks.map((stack) => ({ ...stack, requests, status: 200 })), options);
+    return { measured, rows: toRows(measured) };
   } finally {
     await scope.stopAll();
   }
+}
+
+function toRows({ tier2, up1, up2 }) {
+  return [
+    { id: 'g', what: 'CPU per request with workers: 2, over workers: 1; ingress in its own process', value: tier2.hops, unit: 'x', target: 1.15 },
+    { id: 'g-up', what: '  the same for `up` with all apps: with one worker in one process, with two in four', value: up2.hops / up1.hops, unit: 'x', target: 1.15 },
+  ];
 }
