@@ -8,7 +8,7 @@ const root = resolve(import.meta.dirname, '../..');
 
 type Layer = 'app' | 'nest' | 'adapter' | 'core' | 'contract' | 'testkit';
 
-/** Who may import whom (style.md section 2). Apps may use `ops`, the one Nest lib made for them. */
+/** Who may import whom. Apps may use `ops`, the one Nest lib made for them. */
 const allowed: Readonly<Record<Layer, readonly Layer[]>> = {
   app: ['adapter', 'core', 'contract', 'nest'],
   nest: ['adapter', 'core', 'contract'],

@@ -2,7 +2,7 @@ import type { BucketCall, BucketStore, TakeResult } from '@tidegate/rate-limit';
 import { toBucketCheck } from './bucket-check.js';
 import { checksPerCallMax } from './store/redis-bucket-store.js';
 
-/** Buckets whose debts are kept; more are not debited, which the table of limiter.md section 4 has room for (limiter/F8). */
+/** Buckets whose debts are kept; more are not debited (limiter/F8). */
 const debtsMax = 100_000;
 
 /** How often a debt is tried again when another replica charged the bucket in between. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { faultCodes, faultTable } from './fault-table.js';
 import { Fault, toFault, toProblem } from './index.js';
 
-describe('fault table (gateway section 13)', () => {
+describe('gateway/H13: the fault table', () => {
   it.each(faultCodes)('%s has a client or server error status, a gRPC status and public texts', (code) => {
     const row = faultTable[code];
     expect(row.status).toBeGreaterThanOrEqual(400);

@@ -34,7 +34,7 @@ export function buildCheck(policy: string, attributes: Record<string, string>, e
   };
 }
 
-/** Time to decide when a check names none, in ms (limiter.md 2.1, `timeout_ms`). */
+/** Time to decide when a check names none, in ms (`timeout_ms` of the proto). */
 export const timeoutMsDefault = 50;
 
 /** Longest time to decide a check may ask for, in ms. */

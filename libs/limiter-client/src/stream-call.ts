@@ -3,7 +3,7 @@ import type { Decision, RateLimitServiceClient, StreamChecksRequest, StreamCheck
 import { toLimiterError, type LimiterError } from './limiter-error.js';
 import type { PendingCheck } from './pending-check.js';
 
-/** Most checks in one message (limiter.md 2.1). */
+/** Most checks in one message (limiter/P10). */
 export const itemsPerMessageMax = 128;
 
 /** Most bytes of one message: the limiter ends a stream at 64 KiB (limiter/P10). */

@@ -1,4 +1,4 @@
--- Decides a batch of checks, each all or nothing, in order of arrival (limiter.md B1-B11).
+-- Decides a batch of checks, each all or nothing, in order of arrival (limiter/B1 to B11).
 -- The same algorithm, number for number, is libs/rate-limit/src/{limit-shape,bucket,memory-bucket-store}.ts.
 --
 -- KEYS     the distinct bucket keys of the batch.
