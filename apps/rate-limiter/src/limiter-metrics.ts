@@ -57,7 +57,7 @@ export class LimiterMetrics {
   }
 
   decided(decision: Decision): void {
-    this.#count(this.#enforced, decision.policy, decision.boundLimit).byOutcome[2 * decision.reason + (decision.allowed ? 1 : 0)]! += 1;
+    add(this.#count(this.#enforced, decision.policy, decision.boundLimit), toOutcome(decision.reason, decision.allowed));
   }
 
   /** Counts what shadow limits would have denied. */
@@ -65,7 +65,7 @@ export class LimiterMetrics {
     for (let index = 0; index < calls.length; index += 1) {
       const limit = calls[index]?.limit;
       if (limit === undefined || !limit.isShadow || (fits & (1 << index)) !== 0) continue;
-      this.#count(this.#shadowed, policy.name, limit.name).byOutcome[2 * Reason.LIMIT_EXCEEDED]! += 1;
+      add(this.#count(this.#shadowed, policy.name, limit.name), toOutcome(Reason.LIMIT_EXCEEDED, false));
     }
   }
 
@@ -124,4 +124,11 @@ export class LimiterMetrics {
     counts.set(policy, byLimit.set(limit, added));
     return added;
   }
+}
+
+/** Place of an outcome among a limit's counts: two per reason, denied and allowed. */
+const toOutcome = (reason: Reason, allowed: boolean): number => 2 * reason + (allowed ? 1 : 0);
+
+function add({ byOutcome }: LimitCounts, outcome: number): void {
+  byOutcome[outcome] = (byOutcome[outcome] ?? 0) + 1;
 }

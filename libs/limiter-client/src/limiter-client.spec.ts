@@ -83,7 +83,7 @@ describe('stream', () => {
       }
     });
     const link = await client([target], { streams: 1 });
-    const decisions = await Promise.all(Array.from({ length: 200 }, async (_, n) => link.check(check('alice', { checkId: String(n) }))));
+    const decisions = await Promise.all(Array.from({ length: 200 }, async (_, n) => link.check(check('alice', { checkId: String(n), timeoutMs: 10_000 }))));
     expect(decisions.map(({ decisionId }) => decisionId)).toEqual(Array.from({ length: 200 }, (_, n) => `d-${n}`));
   });
 
