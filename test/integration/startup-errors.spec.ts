@@ -36,7 +36,7 @@ const change = (keys: object): string => config.layer('tidegate.yaml', { include
 async function ending(app: AppName): Promise<{ app: AppName; code: number | string; said: string }> {
   const running = startApp(app, config);
   started.push(running);
-  const code = await Promise.race([running.exited, new Promise<string>((resolve) => void setTimeout(() => resolve('still running'), 18_000))]);
+  const code = await Promise.race([running.exited, new Promise<string>((resolve) => void setTimeout(() => resolve('still running'), 50_000))]);
   return { app, code, said: running.output() };
 }
 
@@ -46,7 +46,7 @@ async function occupy(port: number): Promise<void> {
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
 }
 
-describe('a configuration that cannot be', () => {
+describe('a configuration that cannot be', { timeout: 60_000 }, () => {
   it('gateway/K1: each app says every mistake with its place, and ends with 64 before it listens', async () => {
     change({ worker: 2, listeners: { analytics: { address: `127.0.0.1:${config.portOf('egress')}` } } });
     const taken = new RegExp(`:\\d+:\\d+ listeners\\.\\w+\\.address: 127\\.0\\.0\\.1:${config.portOf('egress')} is already taken by listeners\\.\\w+\\.address; give one of them another port`);
@@ -75,7 +75,7 @@ describe('a configuration that cannot be', () => {
   });
 });
 
-describe('a port somebody else has', () => {
+describe('a port somebody else has', { timeout: 60_000 }, () => {
   it.each([
     ['ingress', 'public'],
     ['limiter', 'limiter'],
@@ -99,7 +99,7 @@ describe('a port somebody else has', () => {
   });
 });
 
-describe('parts that are not there yet', () => {
+describe('parts that are not there yet', { timeout: 60_000 }, () => {
   it('gateway/A2: an unreachable JWKS keeps nobody from starting; /readyz says why until it is there', async () => {
     config.layer('tidegate.yaml', { include: 'ports.yaml', auth: { providers: { demo: { jwks: { url: 'http://127.0.0.1:9/.well-known/jwks.json' } } } } });
     const stack = await startOneProcess(config);
@@ -119,7 +119,7 @@ describe('parts that are not there yet', () => {
     const answer = await waitUntil('an answer comes through', async () => {
       const one = await ask({ port: config.portOf('replay'), path: '/site/x' });
       return one.status === 200 ? one : undefined;
-    });
+    }, 40_000);
     expect(answer.fields['ratelimit-policy']).toBeDefined();
     const analytics = startApp('analytics', config);
     started.push(analytics);
