@@ -2,22 +2,21 @@ import { Module, type DynamicModule, type FactoryProvider } from '@nestjs/common
 import { createInternalTokens } from '@tidegate/auth';
 import { linkTargets } from '@tidegate/config';
 import type { EventPublisher } from '@tidegate/event-publisher';
-import { createLimiterClient, type LimiterLink } from '@tidegate/limiter-client';
+import type { LimiterLink } from '@tidegate/limiter-client';
 import type { Observability } from '@tidegate/observability';
 import type { Pipeline } from '@tidegate/pipeline';
-import { compileTrustedProxies, createNetworkEgressLink, type EgressLink } from '@tidegate/proxy';
-import { compilePolicies } from '@tidegate/rate-limit';
+import { createNetworkEgressLink, type EgressLink } from '@tidegate/proxy';
 import type { Clock } from '@tidegate/units';
 import type { IngressGatewayConfig, IngressGatewaySecrets } from './config.js';
 import { openAuthenticator, type OpenedAuthenticator } from './open-authenticator.js';
-import { GatewayListeners, clientListeners } from './gateway-server.js';
+import { GatewayListeners, trustByListener } from './gateway-server.js';
 import { createIngressEvents, type IngressEvents } from './ingress-events.js';
 import type { IngressExchange } from './ingress-exchange.js';
 import { createIngressMetrics } from './ingress-metrics.js';
+import { openLimiterLink } from './open-limiter-link.js';
 import { createPipeline } from './pipeline.js';
 import { createRequestLog } from './request-log.js';
 import { buildSnapshot, type Snapshot } from './snapshot.js';
-import type { ListenerTrust } from './stages/resolve-client.js';
 
 /** What the app is given from outside. */
 export interface AppParts {
@@ -47,19 +46,11 @@ export const tokens = {
 export class AppModule {
   static create({ config, secrets, observability, publisher, clock, limiterLink, egressLink }: AppParts): DynamicModule {
     const { logger, instance, registry } = observability;
-    const targets = linkTargets(config);
     const providers: FactoryProvider[] = [
       { provide: tokens.snapshot, useFactory: () => buildSnapshot(config) },
       { provide: tokens.authenticator, useFactory: () => openAuthenticator({ config, observability, clock }) },
-      {
-        provide: tokens.limiterLink,
-        useFactory: () => {
-          if (limiterLink !== undefined) return limiterLink;
-          const policies = compilePolicies(config.limiter, config.configVersion);
-          return createLimiterClient({ targets: targets.limiter, tls: config.links.limiterTls, clientGroup: 'ingress', instance, clock, logger, policies: () => policies });
-        },
-      },
-      { provide: tokens.egressLink, useFactory: () => egressLink ?? createNetworkEgressLink({ targets: targets.egress, clock }) },
+      { provide: tokens.limiterLink, useFactory: () => limiterLink ?? openLimiterLink({ config, instance, clock, logger }) },
+      { provide: tokens.egressLink, useFactory: () => egressLink ?? createNetworkEgressLink({ targets: linkTargets(config).egress, clock }) },
       { provide: tokens.events, useFactory: () => createIngressEvents({ publisher, instance, configVersion: () => config.configVersion, clock }) },
       {
         provide: tokens.pipeline,
@@ -67,7 +58,7 @@ export class AppModule {
         // Nest hands each injected part over as a parameter of its own.
         // oxlint-disable-next-line eslint/max-params
         useFactory: (snapshot: Snapshot, { authenticator }: OpenedAuthenticator, limiter: LimiterLink, egress: EgressLink, events: IngressEvents) => {
-          const listeners = trustOf(config);
+          const listeners = trustByListener(config);
           const internal = createInternalTokens({ ...secrets.internalTokenKey, instance, clock });
           return createPipeline({
             isTrustedPeer: ({ peer }) => listeners.get(peer.listener)?.isTrusted(peer.address) ?? false,
@@ -92,13 +83,4 @@ export class AppModule {
     ];
     return { module: AppModule, providers };
   }
-}
-
-function trustOf(config: IngressGatewayConfig): ReadonlyMap<string, ListenerTrust> {
-  return new Map(
-    clientListeners(config).map(([name, { clientAddressFrom, trustedProxies }]) => [
-      name,
-      { source: clientAddressFrom, isTrusted: compileTrustedProxies(trustedProxies) },
-    ]),
-  );
 }

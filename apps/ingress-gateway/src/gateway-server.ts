@@ -5,6 +5,7 @@ import { type Clock, type ListenAddress } from '@tidegate/units';
 import type { IngressGatewayConfig } from './config.js';
 import type { IngressEvents } from './ingress-events.js';
 import { IngressExchange } from './ingress-exchange.js';
+import type { ListenerTrust } from './stages/resolve-client.js';
 
 export interface GatewayListenersOptions {
   readonly config: IngressGatewayConfig;
@@ -16,9 +17,19 @@ export interface GatewayListenersOptions {
 }
 
 /** The client-facing listeners of a configuration, by name. */
-export function clientListeners({ listeners }: IngressGatewayConfig): [string, ListenerConfig][] {
+function clientListeners({ listeners }: IngressGatewayConfig): [string, ListenerConfig][] {
   const all: [string, ListenerConfig | undefined][] = [['public', listeners.public], ['replay', listeners.replay]];
   return all.filter((entry): entry is [string, ListenerConfig] => entry[1] !== undefined);
+}
+
+/** Whom each client-facing listener believes, by its name. */
+export function trustByListener(config: IngressGatewayConfig): ReadonlyMap<string, ListenerTrust> {
+  return new Map(
+    clientListeners(config).map(([name, { clientAddressFrom, trustedProxies }]) => [
+      name,
+      { source: clientAddressFrom, isTrusted: compileTrustedProxies(trustedProxies) },
+    ]),
+  );
 }
 
 /** All client-facing listeners of an ingress gateway: one pipeline behind them. */

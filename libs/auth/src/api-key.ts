@@ -36,6 +36,7 @@ export interface ApiKeyRequest {
 const prefix = 'tg_live_';
 const bodyPattern = /^tg_live_[A-Za-z0-9_-]{49}$/;
 
+/** Schema of a record as it is kept. */
 export const apiKeyRecordSchema = z.object({
   id: z.string(),
   hash: z.string(),

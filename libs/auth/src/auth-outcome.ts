@@ -14,6 +14,7 @@ export interface AuthOutcome {
   readonly query: string | undefined;
 }
 
+/** The outcome of a request without a credential. */
 export const anonymousOutcome: AuthOutcome = Object.freeze({
   principal: anonymousPrincipal,
   provider: '',
@@ -22,6 +23,7 @@ export const anonymousOutcome: AuthOutcome = Object.freeze({
   query: undefined,
 });
 
+/** The outcome of a credential that was found good. */
 export function toOutcome(principal: Principal, provider: string, { field, cookie }: Credential): AuthOutcome {
   return { principal, provider, credentialField: field, credentialCookie: cookie, query: undefined };
 }

@@ -15,11 +15,15 @@ export interface KeyBackend {
 /** Name of the health check of either backend. */
 export const apiKeysCheck = 'api-keys';
 
+/** A record as it was kept; throws where it is none. */
 export const parseRecord = (value: unknown): ApiKeyRecord => apiKeyRecordSchema.parse(value);
 
+/** A list of them. */
 export const parseRecords = (value: unknown): ApiKeyRecord[] => z.array(apiKeyRecordSchema).parse(value);
 
+/** Records by what is looked up: the hash of the key. */
 export const indexByHash = (records: readonly ApiKeyRecord[]): Map<string, ApiKeyRecord> =>
   new Map(records.map((record) => [record.hash, record]));
 
+/** What went wrong, for the log. */
 export const reasonOf = (err: unknown): string => (err instanceof Error ? err.message : String(err));
