@@ -6,6 +6,8 @@ import { readRequestFields, type RequestFields } from './request-fields.js';
 const bodiless = Object.freeze({});
 const withBody = Object.freeze({ 'content-length': '' });
 
+const nothing = (): void => undefined;
+
 /**
  * A request as Node's server hands it over. Its fields are read once, by us: `headers` answers only what the server
  * asks. A stage that gives a body up does not take the client's connection down with it.
@@ -39,7 +41,9 @@ export class GatewayRequest extends IncomingMessage {
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     (this as unknown as { _dumped: boolean })._dumped = true;
-    callback(this.listenerCount('error') === 0 ? null : error);
+    // Who listens now may have let go when the event comes, a tick later; without any listener it would end the process.
+    if (error !== null) this.on('error', nothing);
+    callback(error);
   }
 }
 

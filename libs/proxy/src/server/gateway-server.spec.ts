@@ -1,6 +1,6 @@
 import { Fault } from '@tidegate/fault';
 import { compose, type Stage } from '@tidegate/pipeline';
-import { fakeClock, RawClient } from '@tidegate/testkit';
+import { fakeClock, RawClient, waitUntil } from '@tidegate/testkit';
 import { afterEach, describe, expect, it } from 'vitest';
 import { identifyRequest } from '../identify-request.js';
 import { rescueErrors } from '../rescue-errors.js';
@@ -140,6 +140,33 @@ describe('gateway/H8: the rest of a message', () => {
     await client.closed;
     expect(client.answers.map(({ status }) => status)).toEqual([429]);
     expect(client.answers[0]?.head).toMatch(/retry-after: 3\r\n[^]*connection: close/i);
+  });
+  it('gateway/H9: a reset inside a body whose reader lets go at the cancellation ends nothing but the request', async () => {
+    const uncaught: unknown[] = [];
+    const note = (error: unknown) => uncaught.push(error);
+    process.prependListener('uncaughtException', note);
+    cleanups.push(() => void process.off('uncaughtException', note));
+    let isRead = false;
+    let isLeft = false;
+    const { port } = await serve(({ body, cancellation, response }) => {
+      const onError = () => undefined;
+      body.stream?.on('error', onError).on('data', () => (isRead = true));
+      return new Promise((resolve) => {
+        cancellation.onCancel(() => {
+          body.stream?.off('error', onError);
+          response.abort(new Fault('client-closed', 'left'));
+          isLeft = true;
+          resolve();
+        });
+      });
+    });
+    const client = open(port);
+    client.socket.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc');
+    await waitUntil('the body', () => isRead);
+    client.socket.resetAndDestroy();
+    await waitUntil('the cancellation', () => isLeft);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(uncaught).toEqual([]);
   });
   it('103 without end for a client that does not read piles up nowhere', async () => {
     const hint = ['link', `</${'a'.repeat(900)}>; rel=preload`];
