@@ -23,6 +23,8 @@ interface Waiting {
   readonly line: ReadLine;
 }
 
+const nothing = (): void => undefined;
+
 /** One client's connection: runs its requests one after another, and ends so that no answer is lost (gateway/H14). */
 export class ClientConnection<E extends HttpExchange> implements SocketOwner, SinkConnection {
   readonly peer: Peer;
@@ -52,6 +54,8 @@ export class ClientConnection<E extends HttpExchange> implements SocketOwner, Si
     socket.on('resume', () => {
       if (this.#isHeld) socket.pause();
     });
+    // Node stops listening when it lets go of the socket behind a CONNECT; 'close' follows and says all there is to know.
+    socket.on('error', nothing);
     socket.on('end', () => this.#clientEnded());
     socket.on('close', () => this.#closed());
     socket.destroySoon = () => this.#close();

@@ -52,6 +52,15 @@ function open(port: number): RawClient {
   return client;
 }
 
+/** Errors that would end the process. */
+function noteUncaught(): unknown[] {
+  const uncaught: unknown[] = [];
+  const note = (error: unknown) => uncaught.push(error);
+  process.prependListener('uncaughtException', note);
+  cleanups.push(() => void process.off('uncaughtException', note));
+  return uncaught;
+}
+
 const ok: Handler = ({ response }) => {
   response.start({ status: 200, fields: ['content-length', '2'] });
   response.write(Buffer.from('ok'));
@@ -142,10 +151,7 @@ describe('gateway/H8: the rest of a message', () => {
     expect(client.answers[0]?.head).toMatch(/retry-after: 3\r\n[^]*connection: close/i);
   });
   it('gateway/H9: a reset inside a body whose reader lets go at the cancellation ends nothing but the request', async () => {
-    const uncaught: unknown[] = [];
-    const note = (error: unknown) => uncaught.push(error);
-    process.prependListener('uncaughtException', note);
-    cleanups.push(() => void process.off('uncaughtException', note));
+    const uncaught = noteUncaught();
     let isRead = false;
     let isLeft = false;
     const { port } = await serve(({ body, cancellation, response }) => {
@@ -166,6 +172,24 @@ describe('gateway/H8: the rest of a message', () => {
     client.socket.resetAndDestroy();
     await waitUntil('the cancellation', () => isLeft);
     await new Promise((resolve) => setImmediate(resolve));
+    expect(uncaught).toEqual([]);
+  });
+  it('gateway/H9: a reset behind a CONNECT ends nothing but the connection', async () => {
+    const uncaught = noteUncaught();
+    const { promise: left, resolve: leave } = Promise.withResolvers<void>();
+    let isThere = false;
+    const { port } = await serve(async (exchange) => {
+      isThere = true;
+      await left;
+      return ok(exchange);
+    });
+    const client = open(port);
+    client.socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\nCONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n');
+    await waitUntil('the request', () => isThere);
+    client.socket.resetAndDestroy();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    leave();
+    await new Promise((resolve) => setTimeout(resolve, 50));
     expect(uncaught).toEqual([]);
   });
   it('103 without end for a client that does not read piles up nowhere', async () => {
