@@ -35,7 +35,7 @@ export class WorkerStartError extends Error {
 const backOffMs = { first: 100, max: 10_000 };
 /** A process that served this long owes nothing to the failures before it. */
 const settledMs = 10_000;
-const answerMs = 1_000;
+const answerMs = 3_000;
 
 /** The place of one worker: a process, and after its death the next one, which waits longer each time. */
 export class WorkerSlot {
