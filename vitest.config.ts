@@ -4,10 +4,10 @@ const conditions = ['@tidegate/source', 'module', 'node', 'development|productio
 
 const base = {
   exclude: ['**/node_modules/**', '**/dist/**'],
-  pool: 'forks',
+  pool: 'forks' as const,
   testTimeout: 30_000,
   hookTimeout: 60_000,
-} as const;
+};
 
 export default defineConfig({
   resolve: { conditions },
