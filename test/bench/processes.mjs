@@ -11,6 +11,7 @@ export const otherCore = 1;
 const tickMs = 1_000 / Number(execFileSync('getconf', ['CLK_TCK']));
 const running = new Set();
 process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 
 /** Starts node on one core; `cpuProfile` names a folder for --cpu-prof. */
 export function startNode(name, { file, args = [], core, env = {}, cpuProfile }) {
